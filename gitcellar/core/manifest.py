@@ -1,0 +1,205 @@
+"""What does a commit declare about its models? `artifacts.yaml`, and `dvc.yaml`'s `artifacts:` where there is none.
+
+May import names, versions, documents, yaml through them, and pydantic.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from gitcellar.core.documents import DocumentError, Fault, parse_document, validate
+from gitcellar.core.errors import CellarError
+from gitcellar.core.names import ModelName, parse_model_name
+
+FILE = "artifacts.yaml"
+DVC_FILE = "dvc.yaml"
+
+
+def _check_path(path: str) -> str:
+    if "\0" in path or "\n" in path or "\\" in path:
+        raise ValueError("a path has '/' between its parts and no control characters")
+    if path.startswith(("/", "-")) or ".." in path.split("/"):
+        raise ValueError("a path is relative to its file's folder and stays inside the repository")
+    return path
+
+
+def _check_model(text: str) -> str:
+    try:
+        parse_model_name(text)
+    except CellarError as error:
+        raise ValueError(error.message) from error
+    return text
+
+
+RepositoryPath = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_check_path)]
+Value = str | int | float | bool | None
+Shape = list[Annotated[int, Field(ge=0)] | str]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tensor(_Strict):
+    """One input or output of a model."""
+
+    dtype: str = Field(description="such as float32, int64 or string")
+    shape: Shape = Field(default=[], description="a number, a name for a size that repeats, or ? for any size")
+    default: Value = Field(default=None, description="what an application that leaves the input out gets")
+
+
+class Contract(_Strict):
+    """What an application relies on. A change that breaks it raises X."""
+
+    inputs: dict[str, Tensor] = {}
+    outputs: dict[str, Tensor] = {}
+    labels: list[str] = Field(default=[], description="class names in the order of the output")
+    preprocessing: str | None = Field(default=None, description="digest of the preprocessing")
+    architecture: str | None = Field(default=None, description="digest or name of the architecture")
+
+
+class Dataset(_Strict):
+    """Data that a version was trained on: where it stands in the repository, or which version of it was used."""
+
+    name: str
+    path: RepositoryPath | None = None
+    version: str | None = None
+    description: str | None = None
+
+
+class Entry(_Strict):
+    """What the manifest says of one model."""
+
+    path: RepositoryPath = Field(description="the checkpoint, a file or folder that DVC tracks")
+    type: str = Field(default="model", description="as in GTO: model, dataset, …")
+    description: str | None = None
+    labels: list[str] = []
+    owner: str | None = Field(default=None, description="a team or a person, best with an address")
+    base: str | None = Field(default=None, description="the base version that it was tuned from: vit-l/base@1.2")
+    trained_from: str | None = Field(default=None, description="what the weights were initialised from")
+    framework: str | None = None
+    data: list[Dataset] = []
+    params: dict[str, Any] | RepositoryPath = Field(default={}, description="inline, or the path of a file")
+    metrics: dict[str, float | int] | RepositoryPath = Field(default={}, description="inline, or the path of a file")
+    contract: Contract | None = None
+    environment: RepositoryPath | dict[str, Value] | None = Field(
+        default=None, description="the path of a lock file, or what was installed"
+    )
+    hardware: str | dict[str, Value] | None = None
+    sensitivity: str | None = Field(default=None, description="such as public, internal or confidential")
+    license: str | None = None
+    cost_per_inference: float | str | None = Field(default=None, description="a number, or one with its currency")
+    carbon_kg_co2e: float | None = Field(default=None, ge=0, description="of the training, in kg CO2 equivalent")
+    custom: Any = Field(default=None, description="a team's own keys")
+
+
+class _DvcArtifact(BaseModel):
+    """An entry of dvc.yaml's `artifacts:`; DVC allows these keys alone."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    path: RepositoryPath
+    desc: str | None = None
+    type: str = "model"
+    labels: list[str] = []
+    meta: Any = None
+
+
+def parse_manifest(content: bytes, file: str = FILE) -> dict[ModelName, Entry]:
+    """All entries of one manifest; names and paths are relative to its folder. Raise DocumentError with every fault."""
+    document = parse_document(content, file)
+    folder = posixpath.dirname(file)
+    value = {} if document.value is None else document.value
+    if not isinstance(value, dict):
+        raise DocumentError([document.fault((), "a manifest maps the names of models to their entries")])
+    entries: dict[ModelName, Entry] = {}
+    faults: list[Fault] = []
+    for key, written in value.items():
+        try:
+            if not isinstance(key, str):
+                faults.append(document.fault((str(key),), f"{key!r} is no text; put the model's name in quotes"))
+                continue
+            name = parse_model_name(f"{folder}/{key}" if folder else key)
+        except CellarError as error:
+            faults.append(document.fault((str(key),), error.message))
+            continue
+        entry, found = validate(Entry, document, written, (str(key),))
+        faults += found
+        if entry is not None:
+            entries[name] = _rooted(entry, folder)
+    if faults:
+        raise DocumentError(sorted(faults, key=lambda fault: fault.line))
+    return entries
+
+
+def parse_dvc_artifacts(content: bytes, file: str = DVC_FILE) -> dict[ModelName, Entry]:
+    """The entries of dvc.yaml's `artifacts:`. In a folder below the root a name is GTO's `folder:name`."""
+    document = parse_document(content, file)
+    folder = posixpath.dirname(file)
+    section = (document.value or {}).get("artifacts") if isinstance(document.value, Mapping | None) else None
+    entries: dict[ModelName, Entry] = {}
+    for key, written in (section or {}).items() if isinstance(section, Mapping | None) else ():
+        artifact, faults = validate(_DvcArtifact, document, written, ("artifacts", str(key)))
+        if artifact is None:
+            raise DocumentError(faults)
+        entry = Entry(
+            path=artifact.path,
+            type=artifact.type,
+            description=artifact.desc,
+            labels=artifact.labels,
+            custom=artifact.meta,
+        )
+        entries[parse_model_name(f"{folder}:{key}" if folder else str(key))] = _rooted(entry, folder)
+    return entries
+
+
+def manifest_files(model: ModelName) -> list[str]:
+    """The files that may declare `model`, the root's first: `artifacts.yaml` in every folder of its name."""
+    folder, _, name = model.text.rpartition(":")
+    if folder:
+        return [f"{folder}/{FILE}", f"{folder}/{DVC_FILE}"]
+    parts = name.split("/")[:-1]
+    folders = ["", *("/".join(parts[:end]) + "/" for end in range(1, len(parts) + 1))]
+    return [folder + FILE for folder in folders] + [DVC_FILE]
+
+
+def find_entry(model: ModelName, files: Mapping[str, bytes]) -> Entry | None:
+    """The entry of `model` among the contents of `manifest_files(model)`; None where none declares it.
+
+    `dvc.yaml` counts where no `artifacts.yaml` names the model. Two that do are a contradiction: DocumentError.
+    """
+    found: dict[str, Entry] = {}
+    for file, content in files.items():
+        if posixpath.basename(file) == FILE:
+            entries = parse_manifest(content, file)
+            folder = posixpath.dirname(file)
+            name = ModelName(f"{folder}/{model.text.rpartition(':')[2]}") if ":" in model.text else model
+            if name in entries:
+                found[file] = entries[name]
+    if len(found) > 1:
+        files_named = " and ".join(found)
+        raise DocumentError([Fault(list(found)[1], 1, (model.text,), f"{model} is declared in {files_named}")])
+    if found:
+        return next(iter(found.values()))
+    for file, content in files.items():
+        if posixpath.basename(file) == DVC_FILE:
+            return parse_dvc_artifacts(content, file).get(model)
+    return None
+
+
+def _rooted(entry: Entry, folder: str) -> Entry:
+    """The entry with its paths relative to the repository's root."""
+    if not folder:
+        return entry
+    moved: dict[str, Any] = {"path": f"{folder}/{entry.path}"}
+    for key in ("params", "metrics", "environment"):
+        value = getattr(entry, key)
+        if isinstance(value, str):
+            moved[key] = f"{folder}/{value}"
+    moved["data"] = [
+        data.model_copy(update={"path": f"{folder}/{data.path}"}) if data.path else data for data in entry.data
+    ]
+    return entry.model_copy(update=moved)

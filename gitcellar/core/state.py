@@ -1,0 +1,215 @@
+"""What is so, now? A model's versions and stages, folded from its events; and what in them contradicts.
+
+Ref names and commits are enough: no tag object is opened. May import names, versions and events.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gitcellar.core.events import Assigned, Deprecated, Event, Registered, Unassigned, Withdrawn
+from gitcellar.core.names import ModelName
+from gitcellar.core.versions import Version, by_precedence, newest
+
+ARCHIVED = "archived"
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """A registry tag that contradicts another or states what cannot be. `code` is stable, `message` is for people."""
+
+    code: str
+    tag: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionState:
+    """A registered version: where it is registered, and the stages that hold it now.
+
+    `stage` is the one it was last assigned to: None before that and once it was taken out, `archived` once displaced.
+    """
+
+    version: Version
+    tag: str
+    object_id: str
+    commit: str
+    withdrawn: bool
+    stages: tuple[str, ...]
+    stage: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a stage holds: a version, and the tag that put it there."""
+
+    stage: str
+    version: Version
+    tag: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """Everything that the refs say of one model. `events` are in the listing's order, `anomalies` as they were met."""
+
+    name: ModelName
+    events: tuple[Event, ...]
+    registrations: Mapping[Version, Event]
+    at_commit: Mapping[str, Version]
+    withdrawn: frozenset[Version]
+    stages: Mapping[str, Assignment]
+    last_stages: Mapping[Version, str]
+    deprecated: bool
+    anomalies: tuple[Anomaly, ...]
+
+    @property
+    def versions(self) -> list[VersionState]:
+        """Every registered version, the lowest first."""
+        held: dict[Version, list[str]] = {}
+        for stage in sorted(self.stages):
+            held.setdefault(self.stages[stage].version, []).append(stage)
+        return [
+            VersionState(
+                version,
+                event.tag,
+                event.object_id,
+                event.commit or "",
+                version in self.withdrawn,
+                tuple(held.get(version, ())),
+                self.last_stages.get(version),
+            )
+            for version, event in sorted(self.registrations.items(), key=_by_version)
+        ]
+
+    @property
+    def latest(self) -> Version | None:
+        """The newest version that was not withdrawn: a final one where there is any."""
+        if not self.withdrawn:
+            return newest(self.registrations)
+        return newest([version for version in self.registrations if version not in self.withdrawn])
+
+    @property
+    def next_counter(self) -> int:
+        """The number of the model's next counted event."""
+        return max((event.fact.counter for event in self.events), default=0) + 1
+
+    def newest_of(self, line: tuple[int, ...]) -> Version | None:
+        """The newest version, not withdrawn, whose numbers begin with `line`."""
+        width = len(line)
+        return newest(
+            [v for v in self.registrations if v.triple[:width] == line and v not in self.withdrawn],
+        )
+
+    def find(self, version: Version) -> VersionState | None:
+        """A registered version's state."""
+        return next((held for held in self.versions if held.version == version), None)
+
+    def version_of(self, event: Event) -> Version | None:
+        """The version that `event` is about: named by its tag, or registered at its commit."""
+        if event.version is None and event.stage is not None and event.commit is not None:
+            return self.at_commit.get(event.commit)
+        return event.version
+
+
+def fold_events(name: ModelName, events: Iterable[Event]) -> ModelState:
+    """The state after all `events` of one model, given in any order. Contradictions become anomalies."""
+    events = tuple(events)
+    counted: list[tuple[int, bool, str, Event]] = []
+    fold = _Fold()
+    for event in events:
+        fact = event.fact
+        if event.commit is None:
+            fold.report("lightweight", event, "a lightweight tag has no author and no date, and does not count")
+        elif type(fact) is Registered and not fact.counter:
+            fold.register(event, event.commit, fact.version)
+        else:
+            # Of two events with one counter, what empties a stage comes last: nothing is live by contradiction.
+            counted.append((fact.counter, type(fact) is Unassigned, event.tag, event))
+    counted.sort()
+    for counter, _, _, event in counted:
+        fold.take(event, counter)
+    return ModelState(
+        name,
+        events,
+        fold.registrations,
+        fold.at_commit,
+        frozenset(fold.withdrawn),
+        fold.stages,
+        fold.last_stages,
+        fold.deprecated,
+        tuple(fold.anomalies),
+    )
+
+
+def _by_version(item: tuple[Version, Event]) -> Any:
+    return by_precedence(item[0])
+
+
+class _Fold:
+    """The fold at work: registrations without a counter first, then what is counted, in order."""
+
+    def __init__(self) -> None:
+        self.registrations: dict[Version, Event] = {}
+        self.at_commit: dict[str, Version] = {}
+        self.withdrawn: set[Version] = set()
+        self.stages: dict[str, Assignment] = {}
+        self.last_stages: dict[Version, str] = {}
+        self.deprecated = False
+        self.anomalies: list[Anomaly] = []
+        self.last_counted = (0, "")
+
+    def take(self, event: Event, counter: int) -> None:
+        fact = event.fact
+        if counter and counter == self.last_counted[0]:
+            self.report("counter-reused", event, f"{self.last_counted[1]} has the counter {counter} too")
+        self.last_counted = counter, event.tag
+        commit = event.commit or ""
+        if isinstance(fact, Assigned):
+            self.assign(event, commit, fact.stage)
+        elif isinstance(fact, Unassigned):
+            self.vacate(fact.stage)
+        elif isinstance(fact, Registered):
+            self.register(event, commit, fact.version)
+        elif isinstance(fact, Deprecated):
+            self.deprecated = True
+        elif fact.version not in self.registrations:
+            self.report("unregistered", event, f"{fact.version} is not registered")
+        elif isinstance(fact, Withdrawn):
+            self.withdrawn.add(fact.version)
+
+    def register(self, event: Event, commit: str, version: Version) -> None:
+        known = self.registrations.setdefault(version, event)
+        if known is not event:
+            if version not in self.withdrawn:
+                self.report("duplicate-version", event, f"{version} is registered by {known.tag} already")
+                return
+            self.withdrawn.discard(version)
+            self.registrations[version] = event
+        other = self.at_commit.setdefault(commit, version)
+        if other is version or other == version:
+            return
+        # A release candidate and its final version may share a commit, and the final one counts.
+        if other.final != version.final or bool(other.prerelease) == bool(version.prerelease):
+            self.report("commit-shared", event, f"{other} is registered at the same commit; the higher one counts")
+        self.at_commit[commit] = max(other, version)
+
+    def assign(self, event: Event, commit: str, stage: str) -> None:
+        version = self.at_commit.get(commit)
+        displaced = self.stages.pop(stage, None)
+        if displaced and displaced.version is not version and self.last_stages.get(displaced.version) == stage:
+            self.last_stages[displaced.version] = ARCHIVED
+        if version is None:
+            # The slot stays empty: falling back on what it held before would be a silent rollback.
+            self.report("unregistered", event, f"no version is registered at {commit[:7]}, so {stage} holds nothing")
+            return
+        self.stages[stage] = Assignment(stage, version, event.tag, commit)
+        self.last_stages[version] = stage
+
+    def vacate(self, stage: str) -> None:
+        held = self.stages.pop(stage, None)
+        if held and self.last_stages.get(held.version) == stage:
+            del self.last_stages[held.version]
+
+    def report(self, code: str, event: Event, message: str) -> None:
+        self.anomalies.append(Anomaly(code, event.tag, message))
