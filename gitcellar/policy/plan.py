@@ -1,0 +1,150 @@
+"""What would a request write? A request and the state become a plan: tags, in order, or none where it is so already.
+
+Planning asks only what is meant; whether it is allowed is the judge's question. May import core and policy.
+"""
+
+from dataclasses import dataclass
+
+from gitcellar.core.errors import InvalidError, NotFoundError
+from gitcellar.core.events import Assigned, Deprecated, Event, Fact, Registered, Unassigned, Withdrawn
+from gitcellar.core.manifest import Entry
+from gitcellar.core.names import ModelName
+from gitcellar.core.references import parse_reference
+from gitcellar.core.state import ModelState, VersionState
+from gitcellar.core.versions import Version
+from gitcellar.policy.change import ProposedTag
+from gitcellar.policy.config import ModelRules
+from gitcellar.policy.schemes import Bump, scheme_of
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an act would write, and the version that it is about. `tags` is empty where nothing needs doing."""
+
+    model: ModelName
+    subject: str
+    version: Version | None
+    stage: str | None = None
+    tags: tuple[ProposedTag, ...] = ()
+
+
+def plan_register(
+    state: ModelState,
+    rules: ModelRules,
+    *,
+    commit: str,
+    entry: Entry,
+    version: Version | None = None,
+    bump: Bump | None = None,
+) -> Plan:
+    """Register `version` at `commit`, or the next one. Raise InvalidError where the scheme has no such step."""
+    here = state.at_commit.get(commit)
+    if here is not None and (version == here or (version is None and bump is None)):
+        return Plan(state.name, f"{state.name} {here} is registered already", here)
+    if version is None:
+        base = _read_base(entry)
+        version = scheme_of(rules.scheme).next_version(state.name, state.registrations, base, bump)
+        if version is None:
+            raise _no_next(state.name, base, bump)
+    return _plan(state, f"Register {state.name} {version}", Registered(version), commit, version)
+
+
+def plan_assign(state: ModelState, held: VersionState, stage: str) -> Plan:
+    """Put a version into a stage."""
+    if stage in held.stages:
+        return Plan(state.name, f"{state.name} {held.version} is in {stage} already", held.version, stage)
+    fact = Assigned(stage, state.next_counter)
+    return _plan(state, f"Assign {state.name} {held.version} to {stage}", fact, held.commit, held.version, stage)
+
+
+def plan_unassign(state: ModelState, stage: str) -> Plan:
+    """Empty a stage."""
+    held = state.stages.get(stage)
+    if held is None:
+        return Plan(state.name, f"{stage} of {state.name} is empty already", None, stage)
+    fact = Unassigned(stage, state.next_counter)
+    return _plan(state, f"Take {state.name} {held.version} out of {stage}", fact, held.commit, held.version, stage)
+
+
+def plan_withdraw(state: ModelState, held: VersionState) -> Plan:
+    """Recall a version."""
+    if held.withdrawn:
+        return Plan(state.name, f"{state.name} {held.version} is withdrawn already", held.version)
+    fact = Withdrawn(held.version, state.next_counter)
+    return _plan(state, f"Withdraw {state.name} {held.version}", fact, held.commit, held.version)
+
+
+def plan_deprecate(state: ModelState) -> Plan:
+    """Deprecate a model. The tag stands at its newest version's commit. Raise NotFoundError for one without any."""
+    latest = max(state.registrations, default=None)
+    if latest is None:
+        raise NotFoundError(f"{state.name} has no version", hint="gitcellar show lists what there is")
+    if state.deprecated:
+        return Plan(state.name, f"{state.name} is deprecated already", None)
+    commit = state.registrations[latest].commit or ""
+    return _plan(state, f"Deprecate {state.name}", Deprecated(state.next_counter), commit, None)
+
+
+def plan_rollback(state: ModelState, stage: str) -> Plan:
+    """Put back what held the stage before the version in it. Raise NotFoundError where nothing did."""
+    held = state.stages.get(stage)
+    now = held.version if held else None
+    # A rollback is itself an assignment, so going back twice must not return to what was rolled back from.
+    seen: list[Version] = []
+    for event in _assignments(state, stage):
+        version = state.version_of(event)
+        if version in seen:
+            del seen[seen.index(version) + 1 :]
+        elif version is not None:
+            seen.append(version)
+    candidates = [version for version in seen if version != now and version not in state.withdrawn]
+    found = state.find(candidates[-1]) if candidates else None
+    if found is None:
+        raise NotFoundError(
+            f"nothing that still stands held {stage} of {state.name} before {now or 'this'}",
+            hint=f"gitcellar history {state.name}",
+        )
+    fact = Assigned(stage, state.next_counter)
+    subject = f"Roll back {stage} of {state.name} to {found.version}"
+    return _plan(state, subject, fact, found.commit, found.version, stage)
+
+
+def _assignments(state: ModelState, stage: str) -> list[Event]:
+    """The assignments to a stage, the oldest first."""
+    found = [event for event in state.events if isinstance(event.fact, Assigned) and event.fact.stage == stage]
+    return sorted(found, key=lambda event: event.fact.counter)
+
+
+def _plan(
+    state: ModelState, subject: str, fact: Fact, target: str, version: Version | None, stage: str | None = None
+) -> Plan:
+    return Plan(state.name, subject, version, stage, (ProposedTag(state.name, fact, target),))
+
+
+def _read_base(entry: Entry) -> Version | None:
+    """The version that the manifest names as the base."""
+    if entry.base is None:
+        return None
+    version = parse_reference(entry.base).version
+    if version is None:
+        raise InvalidError(f"base: {entry.base!r} names no one version", hint="write it as vit-l/base@1.2")
+    return version
+
+
+def _no_next(model: ModelName, base: Version | None, bump: Bump | None) -> InvalidError:
+    if model.kind == "model":
+        return InvalidError(
+            f"{model} stands in no rack, and the scheme 'cellar' counts only RACK/base and RACK/PROJECT",
+            hint=f"name it RACK/PROJECT, or in gitcellar.yaml: models: [{{match: {model}, scheme: semver}}]",
+        )
+    if model.kind == "base":
+        return InvalidError(f"{model} has versions X.Y, without a patch number", hint="use --bump minor or major")
+    if base is None:
+        return InvalidError(
+            f"the manifest entry of {model} names no base, so its version cannot be counted",
+            hint=f"gitcellar add {model} PATH --base {model.base}@X.Y, commit, and register again",
+        )
+    return InvalidError(
+        f"--bump {bump} is the base's to take: {model} counts within its base's {base}",
+        hint=f"leave --bump out, or register a new {model.base} and tune the model from it",
+    )
