@@ -1,0 +1,4 @@
+"""The outside world: git, DVC, files and the environment, each behind one module.
+
+May import core alone; no rule lives here.
+"""

@@ -1,0 +1,311 @@
+"""Where are the weights? The only module that imports dvc, and only when a checkpoint is touched.
+
+A version's tracking files are laid out in a folder of their own, and DVC is asked about that: what it does there
+costs the same in a cellar of one model or a thousand, and nothing of a stranger's commit reaches the work tree.
+May import core.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from gitcellar.core.documents import parse_document
+from gitcellar.core.errors import CellarError, InvalidError, NotFoundError, WorldError
+
+CONFIG = ".dvc/config"
+
+# Called with what is read or written and its size in bytes; gives a function that takes the bytes done since.
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+
+def silent(label: str, size: int) -> AbstractContextManager[Callable[[int], None]]:
+    """The progress that nobody sees."""
+    return nullcontext(lambda count: None)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedFile:
+    """One file of a checkpoint: its path relative to the checkpoint (empty for the checkpoint itself)."""
+
+    path: str
+    size: int | None
+    md5: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """What Git knows of a checkpoint at a commit: the contents of the files that `tracking_files` names."""
+
+    path: str
+    files: Mapping[str, bytes]
+    root: Path | None
+    """The work tree whose DVC config and cache serve; None for a bare repository, whose commit must say all."""
+
+    @property
+    def out(self) -> dict[str, Any] | None:
+        """What DVC recorded of the checkpoint, or of the folder around it; None where DVC does not track it."""
+        return _find_out(self.path, self.files)
+
+
+class Checkpoint:
+    """A checkpoint that can be read: a file, or a folder of files in the order of their paths."""
+
+    def __init__(self, path: str, files: list[TrackedFile], *, is_folder: bool, opener: Callable[[str], IO[bytes]]):
+        self.path = path
+        self.files = files
+        self.is_folder = is_folder
+        self._open = opener
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files, as far as they are recorded."""
+        return sum(file.size or 0 for file in self.files)
+
+    def open(self, file: TrackedFile) -> IO[bytes]:
+        """Stream one file from the cache, or else from the remote. Raise WorldError."""
+        where = f"{self.path}/{file.path}" if file.path else self.path
+        try:
+            return self._open(where)
+        except FileNotFoundError as error:
+            raise WorldError(
+                f"{where} is neither in the DVC cache nor on its remote",
+                hint="whoever has it can bring it there: dvc push",
+            ) from error
+
+
+def tracking_files(path: str) -> list[str]:
+    """The files of a commit that may say how DVC tracks `path`."""
+    parts = path.split("/")
+    folders = ["/".join(parts[:end]) for end in range(len(parts))]
+    own = [f"{'/'.join(parts[:end])}.dvc" for end in range(len(parts), 0, -1)]
+    return [CONFIG, *own, *(posixpath.join(folder, "dvc.lock") for folder in folders)]
+
+
+@contextmanager
+def opened(tracking: Tracking) -> Iterator[Checkpoint]:
+    """A checkpoint to read from. Raise NotFoundError where DVC does not track it, WorldError where it cannot tell."""
+    with _asked(tracking) as repo, _explained(tracking.path):
+        fs = repo.dvcfs
+        where = f"/{tracking.path}"
+        try:
+            found = fs.info(where)
+        except FileNotFoundError as error:
+            raise NotFoundError(f"DVC tracks no {tracking.path} at this commit") from error
+        is_folder = found["type"] == "directory"
+        names = sorted(fs.find(where)) if is_folder else [where]
+        files = [_tracked(where, name, fs.info(name)) for name in names]
+        yield Checkpoint(tracking.path, files, is_folder=is_folder, opener=lambda name: fs.open(f"/{name}", mode="rb"))
+
+
+def push_checkpoint(tracking: Tracking) -> int:
+    """Bring a checkpoint from the cache to the DVC remote. Return how many objects were new there."""
+    with _asked(tracking) as repo, _explained(tracking.path):
+        return int(repo.push(targets=[_target(repo, tracking)]))
+
+
+def fetch_checkpoint(tracking: Tracking) -> int:
+    """Bring a checkpoint from the DVC remote into the cache of the work tree. Return how many objects were new."""
+    with _asked(tracking) as repo, _explained(tracking.path):
+        return int(repo.fetch(targets=[_target(repo, tracking)]))
+
+
+def init_dvc(root: Path) -> bool:
+    """Run `dvc init` where there is none. Return whether it was run."""
+    if (root / ".dvc").is_dir():
+        return False
+    from dvc.repo import Repo
+
+    with _explained(str(root)):
+        Repo.init(str(root), subdir=not (root / ".git").exists()).close()
+    return True
+
+
+def track(root: Path, path: str) -> list[str]:
+    """Track a file or folder with DVC, unless dvc.yaml produces it. Return the files that Git should have now."""
+    from dvc.exceptions import OutputNotFoundError
+    from dvc.repo import Repo
+
+    with _explained(path), Repo(str(root)) as repo:
+        try:
+            stage = repo.find_outs_by_path(str(root / path), strict=False)[0].stage
+        except OutputNotFoundError:
+            stage = None
+        if stage is None or (stage.is_data_source and not stage.is_import):
+            (stage,) = repo.add([str(root / path) if stage is None else str(stage.outs[0].fs_path)])
+        files = {_relative(root, stage.path), *_ignores(root, stage.path)}
+        lock = Path(stage.path).with_name("dvc.lock")
+        return sorted(files | ({_relative(root, str(lock))} if not stage.is_data_source and lock.exists() else set()))
+
+
+def track_url(root: Path, url: str, path: str) -> list[str]:
+    """Track what stands at a cloud URL and stays there. Return the files that Git should have now."""
+    from dvc.repo import Repo
+
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    with _explained(url), Repo(str(root)) as repo:
+        stage = repo.imp_url(url, out=str(root / path), no_download=True, force=True)
+        return sorted({_relative(root, stage.path), *_ignores(root, stage.path)})
+
+
+def is_changed(root: Path, path: str) -> bool:
+    """Whether the data in the work tree is not what its tracking file says. Data that is not there is not changed."""
+    if not (root / path).exists():
+        return False
+    from dvc.exceptions import OutputNotFoundError
+    from dvc.repo import Repo
+
+    with _explained(path), Repo(str(root)) as repo:
+        try:
+            (out,) = repo.find_outs_by_path(str(root / path))
+        except OutputNotFoundError:
+            return False
+        return bool(out.status())
+
+
+# What DVC is asked about
+
+
+@contextmanager
+def _asked(tracking: Tracking) -> Iterator[Any]:
+    """A DVC repository that holds the tracking of one checkpoint and nothing else."""
+    out = tracking.out
+    if out is None:
+        raise NotFoundError(
+            f"DVC does not track {tracking.path} at this commit",
+            hint="gitcellar add MODEL PATH tracks it and writes the manifest",
+        )
+    from dvc.repo import Repo
+
+    with tempfile.TemporaryDirectory(prefix="gitcellar-") as name:
+        folder = Path(name)
+        (folder / ".dvc").mkdir()
+        file = folder / f"{out['at']}.dvc"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(out["dvc"]))  # JSON is YAML
+        with _explained(tracking.path):
+            config = _read_config(tracking, folder)
+            repo = Repo(name, config=config)
+        try:
+            yield repo
+        finally:
+            repo.close()
+
+
+def _read_config(tracking: Tracking, folder: Path) -> dict[str, Any]:
+    """Only remotes and the cache are taken from a config: what else it may say is not for this folder."""
+    from dvc.config import Config
+
+    own = {"no_scm": True, "site_cache_dir": str(folder / "site")}
+    if tracking.root is not None and (tracking.root / ".dvc").is_dir():
+        source = tracking.root / ".dvc"
+        config = Config(str(source))
+        cache = config["cache"].get("dir") or str(source / "cache")
+    else:
+        (folder / CONFIG).write_bytes(tracking.files.get(CONFIG, b""))
+        config = Config(str(folder / ".dvc"))
+        (folder / CONFIG).write_bytes(b"")
+        cache = str(folder / "cache")
+    if config["core"].get("remote"):
+        own["remote"] = config["core"]["remote"]
+    return {"core": own, "cache": {"dir": cache}, "remote": config["remote"]}
+
+
+def _find_out(path: str, files: Mapping[str, bytes]) -> dict[str, Any] | None:
+    """The tracking of `path`, or of the folder that it stands in, as `{"at": path, "dvc": content of a .dvc file}`."""
+    for name, content in files.items():
+        if name == CONFIG:
+            continue
+        document = parse_document(content, name).value
+        if not isinstance(document, dict):
+            continue
+        if name.endswith(".dvc"):
+            at, outs, deps = name.removesuffix(".dvc"), document.get("outs"), document.get("deps")
+            if isinstance(outs, list) and len(outs) == 1 and isinstance(outs[0], dict):
+                if outs[0].get("path") != posixpath.basename(at) or document.get("wdir", ".") != ".":
+                    raise InvalidError(f"{name} tracks something else than {at}", hint="track it anew: dvc add")
+                return {"at": at, "dvc": {"outs": outs, **_cloud_deps(deps, document)}}
+            continue
+        found = _find_locked(path, posixpath.dirname(name), document)
+        if found is not None:
+            return found
+    return None
+
+
+def _cloud_deps(deps: object, document: Mapping[str, Any]) -> dict[str, Any]:
+    """An import's source, where it is a cloud URL: a path of this machine is none of a stranger's business."""
+    kept = (
+        [dep for dep in deps if isinstance(dep, dict) and "://" in str(dep.get("path", ""))]
+        if isinstance(deps, list)
+        else []
+    )
+    return {"deps": kept, "frozen": True} if kept and document.get("frozen") else {}
+
+
+def _find_locked(path: str, folder: str, lock: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The output of a pipeline in a dvc.lock that is `path` or a folder around it."""
+    stages = lock.get("stages")
+    for stage in stages.values() if isinstance(stages, dict) else ():
+        outs = stage.get("outs") if isinstance(stage, dict) else None
+        for out in outs if isinstance(outs, list) else ():
+            if not isinstance(out, dict) or not isinstance(out.get("path"), str):
+                continue
+            at = posixpath.normpath(posixpath.join(folder, out["path"]))
+            if path == at or path.startswith(f"{at}/"):
+                return {"at": at, "dvc": {"outs": [{**out, "path": posixpath.basename(at)}]}}
+    return None
+
+
+def _tracked(where: str, name: str, entry: Mapping[str, Any]) -> TrackedFile:
+    inside = name.removeprefix(where).lstrip("/")
+    # A listing of a folder comes from a stranger, and its paths become paths on this machine.
+    if any(part in ("..", ".") for part in inside.split("/")) or "\0" in inside or "\\" in inside:
+        raise InvalidError(f"the checkpoint lists a file {inside!r}, which would not stay inside it")
+    return TrackedFile(inside, entry.get("size"), entry.get("md5"))
+
+
+def _target(repo: Any, tracking: Tracking) -> str:
+    out = tracking.out
+    return str(Path(repo.root_dir) / out["at"]) if out else tracking.path
+
+
+def _relative(root: Path, path: str) -> str:
+    return Path(path).resolve().relative_to(root.resolve()).as_posix()
+
+
+def _ignores(root: Path, tracking_file: str) -> set[str]:
+    ignore = Path(tracking_file).with_name(".gitignore")
+    return {_relative(root, str(ignore))} if ignore.exists() else set()
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Turn whatever DVC and a dozen cloud SDKs raise into an error that says what to do, and keep DVC's advice quiet."""
+    import logging
+
+    from dvc.config import NoRemoteError, RemoteConfigError
+
+    log = logging.getLogger("dvc")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    except CellarError:
+        raise
+    except (NoRemoteError, RemoteConfigError) as error:
+        hint = "dvc remote add -d NAME URL, then commit .dvc/config"
+        raise WorldError(f"DVC has no remote for {what}", hint=hint) from error
+    except FileNotFoundError as error:
+        message = f"{what} is neither in the DVC cache nor on its remote"
+        raise WorldError(message, hint="whoever has it can bring it there: dvc push") from error
+    except Exception as error:  # the SDKs' errors share no base class
+        reason = str(error).strip().splitlines()
+        raise WorldError(f"DVC failed on {what}: {reason[0] if reason else type(error).__name__}") from error
+    finally:
+        log.setLevel(level)

@@ -1,0 +1,119 @@
+"""How do bytes reach the disk whole? Streams a checkpoint, takes its digest on the way, and renames at the end.
+
+Nothing is in place until it is whole and right. May import core and store.checkpoints.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from gitcellar.core.digests import Digest, digest_folder
+from gitcellar.core.errors import NotFoundError, WorldError
+from gitcellar.store.checkpoints import Checkpoint, Progress, TrackedFile
+
+_CHUNK = 1024 * 1024
+
+
+class MismatchError(WorldError):
+    """What arrived is not what was recorded."""
+
+
+def read_digest(checkpoint: Checkpoint, *, progress: Progress) -> Digest:
+    """The digest of a checkpoint, read as a stream. Raise MismatchError where DVC's own hash is not the data's."""
+    with progress(f"hashing {checkpoint.path}", checkpoint.size) as advance:
+        return _digest_all(checkpoint, lambda file: None, advance)
+
+
+def deliver(checkpoint: Checkpoint, to: Path, *, expected: Digest | None, replace: bool, progress: Progress) -> Digest:
+    """Write a checkpoint to `to`, whole and of the `expected` digest, or not at all.
+
+    Raise MismatchError, and WorldError for a full disk or a path that is taken. What was at `to` stays until the
+    new content is whole, and stays for good unless `replace`.
+    """
+    if to.exists() and not replace:
+        raise NotFoundError(f"{to} exists already", hint="choose another place with -o, or replace it with --force")
+    with _explained_disk(to), _workplace(to) as folder:
+        place = folder / "whole"
+        with progress(checkpoint.path, checkpoint.size) as advance:
+            digest = _digest_all(checkpoint, lambda file: place / file.path if file.path else place, advance)
+        if expected is not None and digest != expected:
+            raise MismatchError(
+                f"{checkpoint.path} is not what was registered: sha256:{digest.sha256[:12]}…, {digest.size} bytes, "
+                f"where sha256:{expected.sha256[:12]}…, {expected.size} bytes, were recorded",
+                hint="nothing was delivered; the object on the DVC remote was changed or is damaged",
+            )
+        _put(place, to, folder)
+    return digest
+
+
+def _digest_all(
+    checkpoint: Checkpoint, place: Callable[[TrackedFile], Path | None], advance: Callable[[int], None]
+) -> Digest:
+    digests: dict[str, Digest] = {}
+    for file in checkpoint.files:
+        target = place(file)
+        if target is None:
+            digests[file.path] = _stream(checkpoint, file, None, advance)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(target, "xb") as sink:
+            digests[file.path] = _stream(checkpoint, file, sink, advance)
+    if not checkpoint.is_folder:
+        return digests[""]
+    return digest_folder(digests)
+
+
+def _stream(
+    checkpoint: Checkpoint, file: TrackedFile, sink: IO[bytes] | None, advance: Callable[[int], None]
+) -> Digest:
+    sha256 = hashlib.sha256()
+    # Only a registration, which writes nothing, has to know that DVC's record and the data agree.
+    md5 = hashlib.md5(usedforsecurity=False) if sink is None and file.md5 else None
+    size = 0
+    with checkpoint.open(file) as source:
+        while chunk := source.read(_CHUNK):
+            sha256.update(chunk)
+            if md5 is not None:
+                md5.update(chunk)
+            if sink is not None:
+                sink.write(chunk)
+            size += len(chunk)
+            advance(len(chunk))
+    if md5 is not None and md5.hexdigest() != file.md5:
+        raise MismatchError(
+            f"{checkpoint.path}: the data in the DVC cache is not what its tracking file says",
+            hint="the cache is damaged: remove the object, then dvc fetch",
+        )
+    return Digest(sha256.hexdigest(), size)
+
+
+@contextmanager
+def _workplace(to: Path) -> Iterator[Path]:
+    """A fresh folder beside the target, on the same file system, that is gone afterwards."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{to.name}.", suffix=".part", dir=to.parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put(place: Path, to: Path, folder: Path) -> None:
+    if to.is_dir() and not to.is_symlink():
+        os.rename(to, folder / "before")  # goes with the folder
+    os.replace(place, to)
+
+
+@contextmanager
+def _explained_disk(to: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WorldError(f"cannot write {to}: {error.strerror or error}", hint="nothing was left behind") from error

@@ -1,0 +1,470 @@
+"""What does Git say? The only module that runs git, through GitPython's command runner.
+
+`repo.tags` and other object wrappers of GitPython are not used: their cost is quadratic in the number of tags.
+May import core.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from git.cmd import Git
+from git.exc import GitCommandNotFound
+
+from gitcellar.core.errors import InvalidError, NotFoundError, WorldError
+from gitcellar.core.events import Details
+
+# CVE-2017-1000117 and its kin: other transports, ext:: above all, run what the URL says.
+_PROTOCOLS = "https:ssh:file"
+# git tag does not fsync, and a registration that a power cut can take back is none (git-config(1), core.fsync).
+_DURABLE = ("-c", "core.fsync=objects,reference")
+# The repository's config comes from strangers when the repository does: let it start no program for a mere question.
+_CALM = ("-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false")
+# The variables of `git rev-parse --local-env-vars` that say where a repository is. A hook has them set.
+_LOCAL_VARIABLES = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
+_EVENT_FORMAT = (
+    "%00".join(
+        f"%({field})" for field in ("refname", "objectname", "taggername", "taggeremail", "taggerdate:raw", "contents")
+    )
+    + "%00"
+)
+_EVENT_FIELDS = 6
+
+
+class GitError(WorldError):
+    """Git exited with an error. `status` is its exit code, `output` what it printed on both streams."""
+
+    def __init__(self, message: str, *, status: int, output: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.output = output
+
+
+class NotARepositoryError(GitError):
+    """There is no repository where one was expected."""
+
+    exit_code = NotFoundError.exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who acts: as git would write a committer. `at` is seconds UTC, `utc_offset` is `+0100`."""
+
+    name: str
+    email: str
+    at: int
+    utc_offset: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefUpdate:
+    """A ref to create or move. `old` is what it must hold now: all zeros for a ref that must not exist yet."""
+
+    ref: str
+    new: str
+    old: str
+
+
+@dataclass(frozen=True, slots=True)
+class PushedRef:
+    """What a remote said of one ref of a push. `flag` is git-push(1)'s, of --porcelain."""
+
+    flag: str
+    ref: str
+    summary: str
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the remote has the ref as it was pushed."""
+        return self.flag in " *=+-"
+
+
+class GitRepository:
+    """A repository at a path: a work tree, a folder in one, or a bare repository. Nothing is run until asked."""
+
+    def __init__(self, path: str | os.PathLike[str] = ".") -> None:
+        self.path = Path(path)
+        self._git = Git(str(self.path))
+
+    # Reading refs
+
+    def list_tags(self) -> str:
+        """Every tag with its peeled object, as `git show-ref -d --tags` prints them; empty without any."""
+        try:
+            return self._text("show-ref", "-d", "--tags", allow=(0, 1))
+        except NotARepositoryError:
+            raise
+        except GitError:
+            # One ref whose object is missing stops show-ref, and must not stop the rest from being read.
+            return self._peel(self._text("for-each-ref", "--format=%(objectname) %(refname)", "refs/tags/"))
+
+    def list_refs(self, patterns: Sequence[str]) -> str:
+        """The refs that match the globs, in the form of `list_tags`. Its cost does not depend on other refs."""
+        form = "%(objectname) %(objecttype) %(*objectname) %(*objecttype) %(refname)"
+        try:
+            found = self._text("for-each-ref", f"--format={form}", *patterns)
+        except NotARepositoryError:
+            raise
+        except GitError:
+            return self._peel(self._text("for-each-ref", "--format=%(objectname) %(refname)", *patterns))
+        lines: list[str] = []
+        for line in found.splitlines():
+            object_id, _, peeled, peeled_type, ref = line.split(" ", 4)
+            if peeled_type == "tag":
+                # git before 2.45 peels one layer here, and show-ref peels all of them.
+                lines.append(self._peel(f"{object_id} {ref}"))
+                continue
+            lines.append(f"{object_id} {ref}")
+            if peeled:
+                lines.append(f"{peeled} {ref}^{{}}")
+        return "\n".join(lines)
+
+    def read_details(self, patterns: Sequence[str]) -> dict[str, tuple[str, Details]]:
+        """The object id and the details of every annotated tag that matches the globs, by tag name."""
+        output = self._text("for-each-ref", f"--format={_EVENT_FORMAT}", *patterns)
+        fields = output.split("\0")
+        found: dict[str, tuple[str, Details]] = {}
+        for start in range(0, len(fields) - _EVENT_FIELDS, _EVENT_FIELDS):
+            ref, object_id, author, email, date, message = fields[start : start + _EVENT_FIELDS]
+            at, _, offset = date.partition(" ")
+            if at:
+                details = Details(author, email.strip("<>"), int(at), offset, message)
+                found[ref.lstrip("\n").removeprefix("refs/tags/")] = object_id, details
+        return found
+
+    def find_refs(self, names: Sequence[str]) -> dict[str, str]:
+        """The object ids of those of the named refs or revisions that exist."""
+        lines = self._text("cat-file", "--batch-check=%(objectname)", stdin="".join(f"{name}\n" for name in names))
+        return {name: line for name, line in zip(names, lines.splitlines(), strict=True) if " " not in line}
+
+    def list_ref_ids(self, folder: str) -> dict[str, str]:
+        """The object id of every ref below a folder of refs."""
+        lines = self._text("for-each-ref", "--format=%(objectname) %(refname)", folder).splitlines()
+        return {ref: object_id for object_id, ref in (line.split(" ", 1) for line in lines)}
+
+    def is_shallow(self) -> bool:
+        """Whether history was cut off when this repository was cloned."""
+        return self._text("rev-parse", "--is-shallow-repository").strip() == "true"
+
+    # Reading objects
+
+    def resolve_commit(self, revision: str) -> str:
+        """The commit that a revision names. Raise NotFoundError."""
+        try:
+            return self._text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
+        except NotARepositoryError:
+            raise
+        except GitError as error:
+            if revision == "HEAD":
+                raise NotFoundError("there is no commit yet", hint="git commit first") from error
+            raise NotFoundError(f"{revision!r} names no commit here", hint="git log --oneline lists them") from error
+
+    def read_blobs(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
+        """The contents of those of `paths` that are files in `commit`, in one git process."""
+        return self.read_objects({path: f"{commit}:{path}" for path in paths}, kind="blob")
+
+    def read_objects(self, names: Mapping[str, str], *, kind: str) -> dict[str, bytes]:
+        """The contents of those objects that exist and are of `kind`, by the keys of `names`."""
+        safe = {key: name for key, name in names.items() if "\n" not in name}
+        output = self._bytes("cat-file", "--batch", stdin="".join(f"{name}\n" for name in safe.values()))
+        found: dict[str, bytes] = {}
+        place = 0
+        for key in safe:
+            end = output.index(b"\n", place)
+            header = output[place:end].rsplit(b" ", 2)
+            place = end + 1
+            if len(header) == 3 and header[2].isdigit():
+                size = int(header[2])
+                if header[1] == kind.encode():
+                    found[key] = output[place : place + size]
+                place += size + 1
+        return found
+
+    def list_files(self, commit: str, folder: str) -> list[str]:
+        """The paths of all files below `folder` in `commit`, links and submodules left out."""
+        output = self._text("ls-tree", "-r", "-z", "--full-tree", commit, "--", f"{folder}/")
+        entries = (entry.split("\t", 1) for entry in output.split("\0") if entry)
+        return [path for kind, path in entries if kind.startswith("100")]
+
+    def find_changed(self, paths: Sequence[str]) -> list[str]:
+        """Those of `paths`, from the repository's root, that differ between HEAD, the index and the work tree."""
+        if not paths:
+            return []
+        specs = [f":(top,literal){path}" for path in paths]
+        output = self._text("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *specs)
+        return sorted({entry[3:] for entry in output.split("\0") if entry})
+
+    # Where the repository is
+
+    def find_root(self) -> Path | None:
+        """The top of the work tree; None in a bare repository."""
+        output = self._text("rev-parse", "--is-bare-repository", "--absolute-git-dir").splitlines()
+        if output[0] == "true":
+            return None
+        try:
+            return Path(self._text("rev-parse", "--show-toplevel").strip())
+        except GitError:
+            return None
+
+    def read_identity(self) -> Identity:
+        """Who would commit now, and when, by git's own rules and variables."""
+        try:
+            ident = self._text("var", "GIT_COMMITTER_IDENT").strip()
+        except GitError as error:
+            raise WorldError(
+                "git does not know who you are",
+                hint='git config --global user.name "Your Name" and user.email you@example.com',
+            ) from error
+        name, _, rest = ident.partition(" <")
+        email, _, date = rest.rpartition("> ")
+        at, _, offset = date.partition(" ")
+        return Identity(name, email, int(at), offset)
+
+    # Writing
+
+    def write_tag(self, tag: str, target: str, *, kind: str, by: Identity, message: str) -> str:
+        """Store a tag object, which git checks strictly, without any ref. Return its id.
+
+        `kind` is the target's type: commit, or tag for a claim.
+        """
+        header = f"object {target}\ntype {kind}\ntag {tag}\ntagger {by.name} <{by.email}> {by.at} {by.utc_offset}\n"
+        content = f"{header}\n{message}".encode("utf-8", "surrogateescape")
+        return self._bytes(*_DURABLE, "mktag", stdin=content).decode().strip()
+
+    def write_refs(self, updates: Sequence[RefUpdate]) -> None:
+        """Create and move refs in one transaction: all of them or none, and only from their `old` values."""
+        lines = [f"update {update.ref} {update.new} {update.old}" for update in updates]
+        self._text(*_DURABLE, "update-ref", "--stdin", stdin="\n".join(["start", *lines, "prepare", "commit", ""]))
+
+    def add_paths(self, paths: Sequence[str]) -> None:
+        """Stage files, as `git add` does."""
+        self._text("add", "--", *paths)
+
+    # Remotes
+
+    def find_remote_url(self, remote: str) -> str | None:
+        """The URL of a configured remote; None where there is none of that name."""
+        output = self._text("config", "--get", f"remote.{remote}.url", allow=(0, 1)).strip()
+        return output or None
+
+    def fetch(self, remote: str, refspecs: Sequence[str], *, depth: int | None = None, blobs: bool = True) -> None:
+        """Fetch refs, no tags but those named. Without `blobs` files come when they are read, where the host can."""
+        options = ["--no-tags", "--no-write-fetch-head", "--quiet", "--no-auto-maintenance", "--no-recurse-submodules"]
+        options += [f"--depth={depth}"] if depth else []
+        options += [] if blobs else ["--filter=blob:none"]
+        self._remote_text(remote, "fetch", *options, "--end-of-options", remote, *refspecs)
+
+    def list_remote_tags(self, remote: str) -> str:
+        """Every tag of a configured remote, in the form of `list_tags`."""
+        return self._remote_text(remote, "ls-remote", "--tags", "--", remote)
+
+    def list_remote_refs(self, remote: str, refs: Sequence[str]) -> dict[str, str]:
+        """The object ids of those of `refs` that a configured remote has."""
+        lines = self._remote_text(remote, "ls-remote", "--", remote, *refs).splitlines()
+        found = {ref: object_id for object_id, ref in (line.split("\t", 1) for line in lines)}
+        return {ref: found[ref] for ref in refs if ref in found}
+
+    def push(self, remote: str, updates: Sequence[RefUpdate], *, leases: Mapping[str, str]) -> list[PushedRef]:
+        """Push objects to refs, all or none. A ref of `leases` must hold that value on the remote (empty: be new).
+
+        Return what the remote said of each ref, also when it refused; raise GitError where it said nothing.
+        """
+        options = [f"--force-with-lease={ref}:{old}" for ref, old in leases.items()]
+        specs = [f"{update.new}:{update.ref}" for update in updates]
+        try:
+            output = self._remote_text(
+                remote,
+                "push",
+                "--atomic",
+                "--porcelain",
+                "--no-follow-tags",
+                *options,
+                "--end-of-options",
+                remote,
+                *specs,
+            )
+        except GitError as error:
+            refused = _parse_push(error.output)
+            if not refused:
+                raise
+            return refused
+        return _parse_push(output)
+
+    # Running git
+
+    def _peel(self, listing: str) -> str:
+        """Add the peeled lines to a listing of refs, through all layers; a ref without its object gets none."""
+        lines = [line for line in listing.splitlines() if line]
+        names = [line.split(" ", 1)[0] for line in lines]
+        checked = self._text(
+            "cat-file", "--batch-check=%(objectname) %(objecttype)", stdin="".join(f"{name}^{{}}\n" for name in names)
+        ).splitlines()
+        out: list[str] = []
+        for line, name, peeled in zip(lines, names, checked, strict=True):
+            out.append(line)
+            object_id, _, kind = peeled.partition(" ")
+            if kind in ("commit", "tree", "blob") and object_id != name:
+                out.append(f"{object_id} {line.split(' ', 1)[1]}^{{}}")
+        return "\n".join(out)
+
+    def _text(self, *args: str, stdin: str | None = None, allow: tuple[int, ...] = (0,)) -> str:
+        return self._bytes(*args, stdin=stdin, allow=allow).decode("utf-8", "surrogateescape")
+
+    def _remote_text(self, remote: str, *args: str) -> str:
+        try:
+            return self._text(*args)
+        except NotARepositoryError:
+            raise
+        except GitError as error:
+            raise _explain_remote(error, remote) from error
+
+    def _bytes(self, *args: str, stdin: bytes | str | None = None, allow: tuple[int, ...] = (0,)) -> bytes:
+        if not self.path.is_dir():
+            raise NotFoundError(f"there is no folder {str(self.path)!r}")
+        with _as_file(stdin) as source:
+            try:
+                result: Any = self._git.execute(
+                    ["git", *_CALM, *args],
+                    istream=source,
+                    with_extended_output=True,
+                    with_exceptions=False,
+                    stdout_as_string=False,
+                    strip_newline_in_stdout=False,
+                    env={"GIT_ALLOW_PROTOCOL": os.environ.get("GIT_ALLOW_PROTOCOL", _PROTOCOLS)},
+                )
+            except GitCommandNotFound as error:
+                hint = "https://git-scm.com/downloads"
+                raise WorldError("git is not installed, or not on PATH", hint=hint) from error
+        status, output, errors = result
+        found: bytes = output
+        if status not in allow:
+            raise _explain(args, status, found.decode("utf-8", "replace"), errors, self.path)
+        return found
+
+
+class RemoteRepository:
+    """A repository at a URL, of which only refs are read: nothing is cloned."""
+
+    def __init__(self, url: str) -> None:
+        if url.startswith("-") or "\n" in url or "\0" in url:
+            raise InvalidError(f"{url!r} is no repository", hint="give a path or a URL")
+        self.url = url
+        # ls-remote runs where no repository's config can change what the URL means.
+        self._git = GitRepository(tempfile.gettempdir())
+
+    def list_tags(self) -> str:
+        """Every tag with its peeled object, in the form of `GitRepository.list_tags`."""
+        return self._git._remote_text(self.url, "ls-remote", "--tags", "--", self.url)
+
+    def list_refs(self, patterns: Sequence[str]) -> str:
+        """The refs that match the globs, in the form of `list_tags`."""
+        return self._git._remote_text(self.url, "ls-remote", "--", self.url, *patterns)
+
+    def is_shallow(self) -> bool:
+        """A remote shows all the tags that it has."""
+        return False
+
+
+RefSource = GitRepository | RemoteRepository
+
+
+@contextmanager
+def cloned(url: str, refs: Sequence[str], *, depth: int = 1) -> Iterator[GitRepository]:
+    """A throw-away bare repository with `refs` of `url`: no history, and files come only when they are read."""
+    RemoteRepository(url)
+    with tempfile.TemporaryDirectory(prefix="gitcellar-") as folder:
+        repository = GitRepository(folder)
+        repository._text("init", "--quiet", "--bare", "--template=")
+        repository._text("remote", "add", "--", "origin", url)
+        repository.fetch("origin", [f"{ref}:{ref}" for ref in refs], depth=depth, blobs=False)
+        yield repository
+
+
+@contextmanager
+def _as_file(content: bytes | str | None) -> Iterator[BinaryIO | None]:
+    """Standard input as a file: a pipe would need a thread to be fed without a deadlock."""
+    if content is None:
+        yield None
+        return
+    with tempfile.TemporaryFile() as file:
+        source = cast(BinaryIO, file)
+        source.write(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
+        source.seek(0)
+        yield source
+
+
+def forget_hook_environment() -> None:
+    """Take the variables that bind git to the repository of a running hook out of this process's environment.
+
+    Needed before another repository is asked, for git heeds them over any folder (githooks(5)).
+    """
+    for variable in _LOCAL_VARIABLES:
+        os.environ.pop(variable, None)
+
+
+def _parse_push(output: str) -> list[PushedRef]:
+    pushed = []
+    for line in output.splitlines():
+        parts = line.split("\t")
+        if len(parts) == 3 and len(parts[0]) == 1:
+            pushed.append(PushedRef(parts[0], parts[1].rpartition(":")[2], parts[2]))
+    return pushed
+
+
+def _explain(args: Sequence[str], status: int, output: str, errors: str, path: Path) -> GitError:
+    verb = next((arg for arg in args if not arg.startswith("-") and "=" not in arg), "git")
+    text = errors.strip() or output.strip()
+    lines = [line for line in text.splitlines() if line.startswith(("fatal:", "error:"))] or text.splitlines()
+    reason = lines[0].partition(": ")[2] or lines[0] if lines else f"exit status {status}"
+    whole = f"{output}\n{errors}"
+    if "not a git repository" in text:
+        return NotARepositoryError(
+            f"{path.absolute()} is not in a git repository",
+            status=status,
+            output=whole,
+            hint="git init, or use -C PATH",
+        )
+    if "dubious ownership" in text:
+        hint = f"if you trust it: git config --global --add safe.directory {path.absolute()}"
+        return GitError(f"{path.absolute()} belongs to somebody else", status=status, output=whole, hint=hint)
+    return GitError(f"git {verb} failed: {reason}", status=status, output=whole)
+
+
+def _explain_remote(error: GitError, remote: str) -> GitError:
+    """The same failure, in the words of somebody who asked for a remote."""
+    text = error.output
+    reasons = (
+        ("does not appear to be a git repository", "there is no git repository at", "check the URL: git remote -v"),
+        ("transport", "this way of reaching a repository is not allowed:", "use https, ssh or a path"),
+        ("Could not resolve host", "no network, or no such host:", "check the connection and the URL"),
+        ("Authentication failed", "the host refused the credentials for", "log in as git does: git ls-remote URL"),
+        ("could not read Username", "the host wants credentials for", "log in as git does: git ls-remote URL"),
+        ("Permission denied", "the host refused access to", "check your key: ssh -T HOST"),
+        ("Connection refused", "nothing answers at", "is the server up?"),
+    )
+    for sign, message, hint in reasons:
+        if sign in text:
+            return GitError(f"{message} {remote}", status=error.status, output=text, hint=hint)
+    return error

@@ -1,0 +1,72 @@
+"""How is a YAML file of the user's changed? One entry at a time, with comments and order kept, whole or not at all.
+
+May import core and ruamel.yaml, which alone of the YAML libraries writes back what it did not change.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gitcellar.core.documents import parse_document
+from gitcellar.core.errors import WorldError
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a file; nothing where there is none."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise WorldError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file whole, then rename it into place."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with open(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, path.stat().st_mode if path.exists() else 0o644)
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise WorldError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def merge_entry(path: Path, keys: tuple[str, ...], entry: Mapping[str, Any]) -> None:
+    """Set the keys of `entry` in the mapping at `keys` of a YAML file, and leave all else as it was written."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap
+
+    content = read_file(path)
+    parse_document(content, path.name)  # its limits come before a second parser's trust
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 120
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    document = yaml.load(content.decode()) if content.strip() else None
+    # A file of comments alone has no mapping that they could belong to, so they are put back in front.
+    lead = content.decode() if document is None else ""
+    if document is None:
+        document = CommentedMap()
+    place = document
+    for key in keys:
+        if not isinstance(place.get(key), Mapping):
+            place[key] = CommentedMap()
+        place = place[key]
+    for key, value in entry.items():
+        place[key] = value
+    sink = io.StringIO()
+    yaml.dump(document, sink)
+    write_file(path, (lead + ("\n" if lead and not lead.endswith("\n") else "") + sink.getvalue()).encode())
