@@ -1,0 +1,74 @@
+"""What is there to know about one version? Its tag, its manifest entry, its lineage and its life in stages.
+
+May import core, store and cellar.reading.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gitcellar.cellar.reading import detail_events, read_version, with_objects
+from gitcellar.core.digests import Digest
+from gitcellar.core.errors import NotFoundError
+from gitcellar.core.events import DetailedEvent, Details
+from gitcellar.core.lineage import Base, find_base, find_checkpoint
+from gitcellar.core.manifest import Entry, find_entry, manifest_files
+from gitcellar.core.names import ModelName
+from gitcellar.core.references import Reference
+from gitcellar.core.state import ModelState, VersionState
+from gitcellar.core.tags import model_patterns
+from gitcellar.core.trailers import Message, parse_message
+from gitcellar.store.git import GitRepository, RefSource, RemoteRepository
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Everything about one version. `details` and `entry` are None where nothing says."""
+
+    state: ModelState
+    version: VersionState
+    details: Details | None
+    message: Message | None
+    entry: Entry | None
+    base: Base | None
+    checkpoint: Digest | None
+    history: tuple[DetailedEvent, ...]
+
+
+def read_description(source: RefSource, reference: Reference) -> Description:
+    """Everything about the version that a reference means. A URL is asked for one commit and its manifest's files."""
+    if isinstance(source, RemoteRepository):
+        read_version(source, reference)  # so that an unknown one is told apart before anything is fetched
+    with with_objects(source, reference.model) as repository:
+        state, version = read_version(repository, reference)
+        details = repository.read_details(model_patterns(reference.model))
+        entry = read_entry(repository, version.commit, reference.model)
+    own = details.get(version.tag, (None, None))[1]
+    message = parse_message(own.message) if own else None
+    history = [e for e in detail_events(state, details) if state.version_of(e.event) == version.version]
+    return Description(
+        state,
+        version,
+        own,
+        message,
+        entry,
+        find_base(message) if message else None,
+        find_checkpoint(message) if message else None,
+        tuple(history),
+    )
+
+
+def read_entry(repository: GitRepository, commit: str, model: ModelName) -> Entry | None:
+    """What the manifest at a commit says of a model; None where it says nothing."""
+    return find_entry(model, repository.read_blobs(commit, manifest_files(model)))
+
+
+def require_entry(repository: GitRepository, commit: str, model: ModelName) -> Entry:
+    """Like `read_entry`. Raise NotFoundError where the commit declares nothing."""
+    entry = read_entry(repository, commit, model)
+    if entry is None:
+        raise NotFoundError(
+            f"artifacts.yaml at {commit[:7]} has no entry for {model}",
+            hint=f"gitcellar add {model} PATH, then commit what it names",
+        )
+    return entry

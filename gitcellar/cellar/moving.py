@@ -1,0 +1,250 @@
+"""How do tags, tips and checkpoints travel? To and from a remote, checkpoints first, and a push whole or not at all.
+
+May import core, store, cellar.reading and cellar.getting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gitcellar.cellar.describing import read_entry
+from gitcellar.cellar.getting import read_tracking
+from gitcellar.core.chain import read_links, walk_back
+from gitcellar.core.errors import NO, CellarError, NotFoundError
+from gitcellar.core.events import Registered
+from gitcellar.core.names import ModelName, find_model_name
+from gitcellar.core.tags import find_tag_name, model_patterns, parse_listing, tip_ref
+from gitcellar.store.checkpoints import Tracking, fetch_checkpoint, push_checkpoint
+from gitcellar.store.git import GitError, GitRepository, RefUpdate
+
+# GitHub sends no event for a push of more than three tags.
+MOST_TAGS = 3
+_TRACKED = "refs/gitcellar-remotes"
+_TIPS = "refs/gitcellar/"
+
+
+class LostRaceError(CellarError):
+    """Somebody else wrote first. What was planned must be planned anew."""
+
+    exit_code = NO
+
+
+class DivergedError(CellarError):
+    """What is here and what is on the remote contradict, and no machine may choose."""
+
+    exit_code = NO
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Tags of one model to push, oldest first: each a ref with its object, and those that the chain links."""
+
+    model: ModelName
+    tags: tuple[RefUpdate, ...]
+    chained: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a push or fetch did."""
+
+    tags: tuple[str, ...]
+    checkpoints: int
+
+
+def require_remote(repository: GitRepository, remote: str) -> None:
+    """Raise NotFoundError where no remote of that name is configured."""
+    if repository.find_remote_url(remote) is None:
+        raise NotFoundError(
+            f"there is no remote {remote!r}", hint=f"git remote add {remote} URL, or name another with --remote"
+        )
+
+
+def fetch_models(repository: GitRepository, remote: str, models: Iterable[ModelName] | None) -> None:
+    """Bring the tags and tips of some models, or of all, here. Raise DivergedError where a tag here is another."""
+    require_remote(repository, remote)
+    names = None if models is None else list(models)
+    refspecs = ["refs/tags/*:refs/tags/*", f"{_TIPS}*:{_TRACKED}/{remote}/*"]
+    if names is not None:
+        refspecs = [f"{pattern}:{pattern}" for name in names for pattern in model_patterns(name)]
+        refspecs += [f"{_TIPS}{name.in_tag}@*:{_tracked(remote, name).removesuffix('tip')}*" for name in names]
+    try:
+        repository.fetch(remote, refspecs)
+    except GitError as error:
+        differing = _find_differing(repository, remote)
+        if differing:
+            raise _diverged(differing, remote) from error
+        raise
+    for name in names if names is not None else _tracked_models(repository, remote):
+        _settle_tip(repository, remote, name)
+
+
+def find_unpushed(repository: GitRepository, remote: str, model: ModelName) -> Parcel:
+    """The events here that the chain has beyond the remote's tip, as the last fetch saw it."""
+    refs = repository.find_refs([tip_ref(model), _tracked(remote, model)])
+    details = repository.read_details(model_patterns(model))
+    names = {object_id: tag for tag, (object_id, _) in details.items()}
+    links = read_links({object_id: found.message for object_id, found in details.values()})
+    there = set(walk_back(refs.get(_tracked(remote, model)), links))
+    ours = [object_id for object_id in walk_back(refs.get(tip_ref(model)), links) if object_id not in there]
+    tags = tuple(RefUpdate(f"refs/tags/{names[object_id]}", object_id, "") for object_id in reversed(ours))
+    return Parcel(model, tags, frozenset(ours))
+
+
+def push_parcel(repository: GitRepository, remote: str, parcel: Parcel, *, coordinated: bool) -> Moved:
+    """Push checkpoints, then tags with the tip, three at a time, each time all or nothing.
+
+    Raise LostRaceError where the remote's tip is no longer the one last seen, GitError where the remote refused.
+    """
+    checkpoints = sum(_push_checkpoint(repository, update) for update in parcel.tags)
+    tracked = _tracked(remote, parcel.model)
+    seen = repository.find_refs([tracked]).get(tracked, "")
+    for start in range(0, len(parcel.tags), MOST_TAGS):
+        batch = parcel.tags[start : start + MOST_TAGS]
+        tips = [update.new for update in batch if update.new in parcel.chained] if coordinated else []
+        updates = [*batch, *(RefUpdate(tip_ref(parcel.model), tip, seen) for tip in tips[-1:])]
+        leases = {tip_ref(parcel.model): seen} if tips else {}
+        _push_batch(repository, remote, parcel.model, updates, leases)
+        if tips:
+            repository.write_refs([RefUpdate(tracked, tips[-1], seen or "0" * len(tips[-1]))])
+            seen = tips[-1]
+    return Moved(tuple(update.ref.removeprefix("refs/tags/") for update in parcel.tags), checkpoints)
+
+
+def push_models(repository: GitRepository, remote: str, models: Sequence[ModelName], *, coordinated: bool) -> Moved:
+    """Push every registry tag here that the remote has not, of some models or, of none named, of all."""
+    fetch_models(repository, remote, models or None)
+    here = parse_listing(repository.list_tags())
+    there = {event.tag for events in parse_listing(repository.list_remote_tags(remote)).values() for event in events}
+    moved: list[str] = []
+    checkpoints = 0
+    # A base goes before the project models that came from it.
+    for name in sorted(models or here, key=lambda name: (name.kind != "base", name)):
+        chained = find_unpushed(repository, remote, name)
+        known = {update.ref for update in chained.tags}
+        loose = sorted(event.tag for event in here.get(name, ()) if event.tag not in there and event.commit)
+        extra = [tag for tag in loose if f"refs/tags/{tag}" not in known]
+        objects = {event.tag: event.object_id for event in here.get(name, ())}
+        updates = (*(RefUpdate(f"refs/tags/{tag}", objects[tag], "") for tag in extra), *chained.tags)
+        parcel = Parcel(name, updates, chained.chained)
+        result = push_parcel(repository, remote, parcel, coordinated=coordinated)
+        moved += result.tags
+        checkpoints += result.checkpoints
+    return Moved(tuple(moved), checkpoints)
+
+
+def fetch_all(repository: GitRepository, remote: str, models: Sequence[ModelName]) -> Moved:
+    """Bring tags and tips here, of some models or, of none named, of all. Return the tags that are new."""
+    before = {event.tag for events in parse_listing(repository.list_tags()).values() for event in events}
+    fetch_models(repository, remote, models or None)
+    after = {event.tag for events in parse_listing(repository.list_tags()).values() for event in events}
+    return Moved(tuple(sorted(after - before)), 0)
+
+
+def fetch_checkpoints(repository: GitRepository, commits: Iterable[tuple[ModelName, str]]) -> int:
+    """Bring the checkpoints of versions into the cache. Return how many objects were new."""
+    found = [_tracking(repository, model, commit) for model, commit in commits]
+    return sum(fetch_checkpoint(tracking) for tracking in found if tracking)
+
+
+def _push_batch(
+    repository: GitRepository, remote: str, model: ModelName, updates: list[RefUpdate], leases: dict[str, str]
+) -> None:
+    try:
+        refused = [pushed for pushed in repository.push(remote, updates, leases=leases) if not pushed.accepted]
+    except GitError:
+        # The acknowledgement may be what was lost, and not the push.
+        if _arrived(repository, remote, updates):
+            return
+        raise
+    if not refused or _arrived(repository, remote, updates):
+        return
+    # What a loser is told differs by host and by moment, so it is not read: whether the tip moved is looked up.
+    tip = tip_ref(model)
+    if tip in leases and repository.list_remote_refs(remote, [tip]).get(tip, "") != leases[tip]:
+        raise LostRaceError(f"somebody else wrote to {model} first", hint="gitcellar fetch, then try again")
+    there = repository.list_remote_refs(remote, [update.ref for update in updates])
+    taken = [update.ref for update in updates if update.ref != tip and update.ref in there]
+    if taken:
+        raise LostRaceError(f"{taken[0].removeprefix('refs/tags/')} is on {remote} already", hint="gitcellar fetch")
+    reasons = "; ".join(dict.fromkeys(pushed.summary for pushed in refused))
+    raise GitError(
+        f"{remote} refused the push: {reasons}", status=1, output=reasons, hint=f"nothing was written to {remote}"
+    )
+
+
+def _arrived(repository: GitRepository, remote: str, updates: list[RefUpdate]) -> bool:
+    try:
+        there = repository.list_remote_refs(remote, [update.ref for update in updates])
+    except GitError:
+        return False
+    return all(there.get(update.ref) == update.new for update in updates)
+
+
+def _push_checkpoint(repository: GitRepository, update: RefUpdate) -> int:
+    named = find_tag_name(update.ref.removeprefix("refs/tags/"))
+    if named is None or not isinstance(named.fact, Registered):
+        return 0
+    tracking = _tracking(repository, named.model, f"{update.new}^{{commit}}")
+    return push_checkpoint(tracking) if tracking else 0
+
+
+def _tracking(repository: GitRepository, model: ModelName, commit: str) -> Tracking | None:
+    """What DVC tracks for a version; None for a version without a manifest or a tracked checkpoint, as GTO allows."""
+    entry = read_entry(repository, commit, model)
+    tracking = read_tracking(repository, commit, entry) if entry else None
+    return tracking if tracking and tracking.out else None
+
+
+def _settle_tip(repository: GitRepository, remote: str, model: ModelName) -> None:
+    """Move the tip here to the remote's where that is ahead. Raise DivergedError where neither has the other's."""
+    tip, tracked = tip_ref(model), _tracked(remote, model)
+    refs = repository.find_refs([tip, tracked])
+    ours, theirs = refs.get(tip), refs.get(tracked)
+    if theirs is None or ours == theirs:
+        return
+    details = repository.read_details(model_patterns(model))
+    names = {object_id: tag for tag, (object_id, _) in details.items()}
+    links = read_links({object_id: found.message for object_id, found in details.values()})
+    if ours is not None and theirs in walk_back(ours, links):
+        return
+    # A tip whose tag is gone was never pushed, and its owner took it back.
+    if ours is None or ours not in names or ours in walk_back(theirs, links):
+        repository.write_refs([RefUpdate(tip, theirs, ours or "0" * len(theirs))])
+        return
+    shared = set(walk_back(theirs, links))
+    raise _diverged([names[object_id] for object_id in walk_back(ours, links) if object_id not in shared], remote)
+
+
+def _diverged(tags: Sequence[str], remote: str) -> DivergedError:
+    quoted = " ".join(f"'{tag}'" for tag in tags)
+    return DivergedError(
+        f"{', '.join(tags)}: here and on {remote} are not the same history",
+        hint=f"if they were never pushed, take them back and act again: git tag -d {quoted} && gitcellar fetch",
+    )
+
+
+def _find_differing(repository: GitRepository, remote: str) -> list[str]:
+    """Registry tags that are another object here than on the remote."""
+    here = {e.tag: e.object_id for events in parse_listing(repository.list_tags()).values() for e in events}
+    there = parse_listing(repository.list_remote_tags(remote))
+    return sorted(e.tag for events in there.values() for e in events if here.get(e.tag, e.object_id) != e.object_id)
+
+
+def _tracked_models(repository: GitRepository, remote: str) -> list[ModelName]:
+    """The models whose tip on the remote is not the one here."""
+    tracked = repository.list_ref_ids(f"{_TRACKED}/{remote}/")
+    here = repository.list_ref_ids(_TIPS)
+    names = []
+    for ref, object_id in tracked.items():
+        path = ref.removeprefix(f"{_TRACKED}/{remote}/")
+        name = find_model_name(path.removesuffix("@tip")) if path.endswith("@tip") else None
+        if name is not None and here.get(tip_ref(name)) != object_id:
+            names.append(name)
+    return names
+
+
+def _tracked(remote: str, model: ModelName) -> str:
+    """The ref that remembers a remote's tip, as refs/remotes/ does for branches."""
+    return f"{_TRACKED}/{remote}/{model.in_tag}@tip"

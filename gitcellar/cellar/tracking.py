@@ -1,0 +1,135 @@
+"""How does a model get into the cellar? Sets a cellar up, tracks checkpoints and declares models.
+
+May import core, policy, store and cellar.reading and cellar.judging. Writes to the work tree alone, never to Git.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gitcellar.cellar.judging import read_policy
+from gitcellar.cellar.reading import project_root
+from gitcellar.core.errors import InvalidError, NotFoundError
+from gitcellar.core.events import Assigned
+from gitcellar.core.manifest import DVC_FILE, FILE, Entry, parse_manifest
+from gitcellar.core.names import ModelName
+from gitcellar.core.tags import Dialect, format_tag
+from gitcellar.policy.config import FILE as POLICY_FILE
+from gitcellar.policy.config import parse_policy
+from gitcellar.store.checkpoints import init_dvc, track, track_url
+from gitcellar.store.git import GitRepository
+from gitcellar.store.yaml_files import merge_entry, read_file, write_file
+
+_POLICY = """\
+# The rules of this cellar. What counts is this file on the remote's default branch.
+# gitcellar schema gitcellar prints its JSON Schema for editors.
+
+# How tags are spelled: cellar (vit-l/base@1.2), or gto (vit-l/base@v1.2.0), which GTO and dvc artifacts get read.
+dialect: {dialect}
+
+# Set this to off where the Git host refuses refs below refs/gitcellar/.
+coordination: on
+
+# The stages that a version may be put into.
+stages: [staging, production, archived]
+
+# What holds for some models alone, by glob over their names; a later section refines an earlier one.
+# models:
+#   - match: "tools/**"
+#     scheme: semver        # plain SemVer 2.0; the default, cellar, counts X.Y for a base and X.Y.Z for a project
+#   - match: "vit-l/*"
+#     stages: [staging, canary, production, archived]
+"""
+
+_MANIFEST = """\
+# What this commit declares about its models: a flat map from names to entries. gitcellar add writes it.
+# gitcellar schema artifacts prints its JSON Schema for editors.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What was written: the model's entry, and the files to commit."""
+
+    model: ModelName
+    entry: Entry
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What somebody says of a model with `add`. What is left out stays as the manifest has it."""
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    data: Sequence[Mapping[str, str]] = ()
+
+
+def init_cellar(repository: GitRepository, *, dialect: Dialect = "cellar") -> list[str]:
+    """Set up a cellar: policy, manifest and DVC, each where it is missing. Return the files that are new."""
+    root = project_root(repository)
+    created: list[str] = []
+    for name, content in ((POLICY_FILE, _POLICY.format(dialect=dialect)), (FILE, _MANIFEST)):
+        if not (root / name).exists():
+            write_file(root / name, content.encode())
+            created.append(name)
+    if init_dvc(root):
+        created.append(".dvc/")
+    return created
+
+
+def add_model(repository: GitRepository, model: ModelName, path: str, declaration: Declaration) -> Declared:
+    """Track a checkpoint and write the model's entry. `path` is a file or folder, or the URL of one in a cloud.
+
+    Raise InvalidError for a declaration that does not fit, before anything is tracked or written.
+    """
+    root = project_root(repository)
+    policy = parse_policy(read_file(root / POLICY_FILE)) if (root / POLICY_FILE).exists() else read_policy(repository)
+    format_tag(model, Assigned("staging", 1), dialect=policy.dialect)  # raises for a name that GTO cannot read
+    is_url = "://" in path
+    place = f"{model.text}/{posixpath.basename(path.rstrip('/'))}" if is_url else _inside(root, repository.path, path)
+    written = parse_manifest(read_file(root / FILE), FILE)
+    fields = {"path": place, **declaration.fields}
+    if declaration.data:
+        fields["data"] = [dict(item) for item in declaration.data]
+    entry = _merged(model, written.get(model), fields)
+    files = track_url(root, path, place) if is_url else track(root, place)
+    merge_entry(root / FILE, (model.text,), fields)
+    files = [FILE, *files]
+    if policy.dialect == "gto":
+        mirrored = {"path": entry.path, "type": entry.type, "desc": entry.description, "labels": entry.labels}
+        merge_entry(
+            root / DVC_FILE, ("artifacts", model.text), {key: value for key, value in mirrored.items() if value}
+        )
+        files.append(DVC_FILE)
+    return Declared(model, entry, tuple(dict.fromkeys(files)))
+
+
+def _merged(model: ModelName, before: Entry | None, fields: Mapping[str, Any]) -> Entry:
+    """The entry as it will be read back. Raise InvalidError, with every fault, where it would not be."""
+    from pydantic import ValidationError
+
+    kept = before.model_dump(exclude_unset=True) if before else {}
+    try:
+        return Entry.model_validate({**kept, **fields})
+    except ValidationError as error:
+        faults = [f"{model}.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)]
+        raise InvalidError("\n".join(faults), hint="gitcellar schema artifacts shows what an entry may hold") from error
+
+
+def _inside(root: Path, where: Path, path: str) -> str:
+    """A path as typed, as one from the root. Raise for what is not there, or outside."""
+    full = where / path
+    if not full.exists() and not full.with_name(f"{full.name}.dvc").exists():
+        raise NotFoundError(f"there is no {path!r} to track", hint="train it first, or give an s3://… URL")
+    if any(part.is_symlink() for part in [full, *full.parents] if root.resolve() in part.absolute().parents):
+        raise InvalidError(f"{path!r} is or goes through a symbolic link", hint="give the path of the real file")
+    try:
+        return full.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError as error:
+        raise InvalidError(
+            f"{path!r} is outside the repository {str(root)!r}", hint="move it into the work tree"
+        ) from error

@@ -1,0 +1,283 @@
+"""How is an event written? Plan, judge, write, push: one way for every request, and every door comes through it.
+
+May import core, policy, store and the rest of its own floor.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gitcellar.cellar.describing import require_entry
+from gitcellar.cellar.getting import read_tracking
+from gitcellar.cellar.judging import Candidate, find_change_base, gather_change, read_policy
+from gitcellar.cellar.moving import LostRaceError, Parcel, fetch_models, find_unpushed, push_parcel
+from gitcellar.cellar.reading import detail_events, read_state, unknown_model
+from gitcellar.core.chain import PREVIOUS
+from gitcellar.core.digests import Digest
+from gitcellar.core.errors import NotFoundError
+from gitcellar.core.events import Registered
+from gitcellar.core.manifest import Entry, manifest_files
+from gitcellar.core.names import ModelName
+from gitcellar.core.references import Reference, find_referenced
+from gitcellar.core.state import ModelState
+from gitcellar.core.tags import model_patterns, tip_ref
+from gitcellar.core.trailers import FORMAT, format_message
+from gitcellar.core.versions import Version
+from gitcellar.policy.change import Change, ProposedTag
+from gitcellar.policy.config import ModelRules
+from gitcellar.policy.judge import RefusedError, judge
+from gitcellar.policy.plan import (
+    Plan,
+    plan_assign,
+    plan_deprecate,
+    plan_register,
+    plan_rollback,
+    plan_unassign,
+    plan_withdraw,
+)
+from gitcellar.policy.schemes import Bump
+from gitcellar.store.checkpoints import Progress, is_changed, opened, silent, tracking_files
+from gitcellar.store.delivery import read_digest
+from gitcellar.store.git import GitError, GitRepository, Identity, RefUpdate
+
+_ATTEMPTS = 12
+_LONGEST_PAUSE = 2.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an act is carried out: whether only planned and judged, whether pushed and where, and what it says."""
+
+    dry_run: bool = False
+    push: bool = False
+    remote: str = "origin"
+    message: str = ""
+    progress: Progress = silent
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an act did. `tags` are those that state it; `created` is False where it was so already or only tried."""
+
+    model: ModelName
+    subject: str
+    version: Version | None
+    stage: str | None
+    tags: tuple[str, ...]
+    commit: str | None
+    checkpoint: Digest | None
+    created: bool
+    pushed: bool
+
+
+DEFAULT = Options()
+
+
+def register(
+    repository: GitRepository,
+    model: ModelName,
+    *,
+    revision: str | None = None,
+    version: Version | None = None,
+    bump: Bump | None = None,
+    options: Options = DEFAULT,
+) -> Outcome:
+    """Register a version of `model` at a commit: HEAD, whose files must then be committed, unless one is named."""
+    commit = repository.resolve_commit(revision or "HEAD")
+    entry = require_entry(repository, commit, model)
+    if revision is None:
+        _require_committed(repository, model, entry)
+
+    def plan(state: ModelState, rules: ModelRules) -> Plan:
+        return plan_register(state, rules, commit=commit, entry=entry, version=version, bump=bump)
+
+    def weigh() -> Candidate:
+        with opened(read_tracking(repository, commit, entry)) as checkpoint:
+            return Candidate(commit, entry, read_digest(checkpoint, progress=options.progress))
+
+    return _Act(repository, model, plan, weigh, options).carry_out()
+
+
+def assign(repository: GitRepository, reference: Reference, stage: str, *, options: Options = DEFAULT) -> Outcome:
+    """Put the version that a reference means into a stage."""
+    return _act_on(
+        repository, reference.model, lambda state: plan_assign(state, find_referenced(reference, state), stage), options
+    )
+
+
+def unassign(repository: GitRepository, model: ModelName, stage: str, *, options: Options = DEFAULT) -> Outcome:
+    """Empty a stage."""
+    return _act_on(repository, model, lambda state: plan_unassign(state, stage), options)
+
+
+def rollback(repository: GitRepository, model: ModelName, stage: str, *, options: Options = DEFAULT) -> Outcome:
+    """Put back what held a stage before, as a new event."""
+    return _act_on(repository, model, lambda state: plan_rollback(state, stage), options)
+
+
+def withdraw(repository: GitRepository, reference: Reference, *, options: Options = DEFAULT) -> Outcome:
+    """Recall a version."""
+    return _act_on(
+        repository, reference.model, lambda state: plan_withdraw(state, find_referenced(reference, state)), options
+    )
+
+
+def deprecate(repository: GitRepository, model: ModelName, *, options: Options = DEFAULT) -> Outcome:
+    """Deprecate a whole model."""
+    return _act_on(repository, model, plan_deprecate, options)
+
+
+def _act_on(
+    repository: GitRepository, model: ModelName, plan: Callable[[ModelState], Plan], options: Options
+) -> Outcome:
+    def plan_known(state: ModelState, rules: ModelRules) -> Plan:
+        if not state.events:
+            raise unknown_model(repository, model)
+        return plan(state)
+
+    return _Act(repository, model, plan_known, None, options).carry_out()
+
+
+@dataclass(slots=True)
+class _Act:
+    """One request on its way: planned and judged anew, as often as somebody else is first."""
+
+    repository: GitRepository
+    model: ModelName
+    plan: Callable[[ModelState, ModelRules], Plan]
+    weigh: Callable[[], Candidate] | None
+    options: Options
+    candidate: Candidate | None = None
+
+    def carry_out(self) -> Outcome:
+        racing: LostRaceError | None = None
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                # Without jitter one of four writers starved: all who lost come back together.
+                time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.05 * 2**attempt)))
+            try:
+                return self.attempt()
+            except LostRaceError as error:
+                racing = error
+        message = f"others kept writing to {self.model} while this was tried {_ATTEMPTS} times"
+        raise LostRaceError(message, hint="try again") from racing
+
+    def attempt(self) -> Outcome:
+        pushing = self.options.push and not self.options.dry_run
+        related = [self.model.base, self.model] if self.model.kind == "project" else [self.model]
+        if pushing:
+            fetch_models(self.repository, self.options.remote, related)
+        rules = read_policy(self.repository, self.options.remote).rules_of(self.model)
+        state = read_state(self.repository, self.model)
+        plan = self.plan(state, rules)
+        if plan.tags and self.weigh and self.candidate is None:
+            self.candidate = self.weigh()
+        change = gather_change(self.repository, plan, state, rules, self.candidate)
+        verdict = judge(change)
+        if not verdict.ok:
+            raise RefusedError(verdict)
+        created = bool(plan.tags) and not self.options.dry_run
+        written = self.make_tags(change, plan) if created else ()
+        if pushing:
+            for name in related:
+                parcel = find_unpushed(self.repository, self.options.remote, name)
+                if name == self.model:
+                    tags = (*parcel.tags, *written)
+                    parcel = Parcel(name, tags, parcel.chained | {update.new for update in written})
+                push_parcel(self.repository, self.options.remote, parcel, coordinated=rules.coordination)
+        if created:
+            self.write_refs(written, change, pushed=pushing)
+        return self.report(plan, change, created, pushing)
+
+    def make_tags(self, change: Change, plan: Plan) -> tuple[RefUpdate, ...]:
+        """Store the tag objects, each naming the one before, and no ref yet: so far nothing has happened."""
+        by = self.repository.read_identity()
+        details = self.repository.read_details(model_patterns(self.model))
+        # Readers that go by time, GTO above all, must find the order that the counters say.
+        at = max((found.at for _, found in details.values()), default=0)
+        previous = self.repository.find_refs([tip_ref(self.model)]).get(tip_ref(self.model))
+        if previous is None and change.state.events:
+            ordered = detail_events(change.state, details)
+            previous = ordered[-1].event.object_id if ordered else None
+        updates: list[RefUpdate] = []
+        for proposed in plan.tags:
+            tag = change.tag_of(proposed)
+            at = max(by.at, at + 1)
+            previous = self.repository.write_tag(
+                tag,
+                proposed.target,
+                kind="commit",
+                by=Identity(by.name, by.email, at, by.utc_offset),
+                message=format_message(plan.subject, self.options.message, _trailers(proposed, change, previous)),
+            )
+            updates.append(RefUpdate(f"refs/tags/{tag}", previous, "0" * len(previous)))
+        return tuple(updates)
+
+    def write_refs(self, updates: tuple[RefUpdate, ...], change: Change, *, pushed: bool) -> None:
+        """Create the tags and move the tip, together. Raise LostRaceError where another process was first."""
+        tip = tip_ref(self.model)
+        before = self.repository.find_refs([tip]).get(tip)
+        moves = list(updates)
+        if change.rules.coordination:
+            moves.append(RefUpdate(tip, updates[-1].new, before or "0" * len(updates[-1].new)))
+        try:
+            self.repository.write_refs(moves)
+        except GitError as error:
+            now = self.repository.find_refs([move.ref for move in moves])
+            if all(now.get(move.ref) == move.new for move in moves):
+                return  # a fetch that ran beside this brought them back from the remote
+            if pushed:
+                fetch_models(self.repository, self.options.remote, [self.model])
+            elif any(update.ref in now for update in updates) or now.get(tip) != before:
+                raise LostRaceError(f"another process wrote to {self.model} first") from error
+            else:
+                raise
+
+    def report(self, plan: Plan, change: Change, created: bool, pushed: bool) -> Outcome:
+        state = change.state
+        tags = tuple(change.tag_of(proposed) for proposed in plan.tags)
+        commit = plan.tags[0].target if plan.tags else None
+        if not plan.tags and plan.version is not None:
+            held = state.stages.get(plan.stage) if plan.stage else state.find(plan.version)
+            tags, commit = ((held.tag,), held.commit) if held else ((), None)
+        checkpoint = self.candidate.checkpoint if self.candidate else None
+        return Outcome(self.model, plan.subject, plan.version, plan.stage, tags, commit, checkpoint, created, pushed)
+
+
+def _trailers(proposed: ProposedTag, change: Change, previous: str | None) -> list[tuple[str, str]]:
+    """What a tag says to machines. Nothing in it depends on what a person typed as the message."""
+    version = getattr(proposed.fact, "version", None) or change.state.at_commit.get(proposed.target)
+    stage = getattr(proposed.fact, "stage", None)
+    trailers = [("Cellar-Format", FORMAT), ("Model", change.model.text)]
+    if version is not None:
+        trailers.append(("Version", str(version)))
+    if stage is not None:
+        trailers.append(("Stage", stage))
+    if isinstance(proposed.fact, Registered):
+        base = find_change_base(change)
+        trailers += [("Base", str(base))] if base else []
+        trailers += [("Checkpoint", str(change.checkpoint))] if change.checkpoint else []
+    return trailers + ([(PREVIOUS, previous)] if previous else [])
+
+
+def _require_committed(repository: GitRepository, model: ModelName, entry: Entry) -> None:
+    """Raise NotFoundError where HEAD does not have what the work tree has of the model's files and its data."""
+    paths = [*manifest_files(model), *tracking_files(entry.path)]
+    paths += [path for path in (entry.params, entry.metrics, entry.environment) if isinstance(path, str)]
+    root = repository.find_root()
+    if root is None:
+        return
+    changed = repository.find_changed(paths)
+    if changed:
+        raise NotFoundError(
+            f"{', '.join(changed)} differs from what is committed",
+            hint=f"git add and git commit it, or name the commit to register: gitcellar register {model} HEAD",
+        )
+    if is_changed(root, entry.path):
+        raise NotFoundError(
+            f"{entry.path} is not what {model}'s manifest entry at HEAD tracks",
+            hint=f"gitcellar add {model} {entry.path}, commit, and register; or name the commit: register {model} HEAD",
+        )
