@@ -1,0 +1,5 @@
+"""`python -m gitcellar`."""
+
+from gitcellar.doors.cli.main import main
+
+main()

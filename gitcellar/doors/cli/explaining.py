@@ -1,0 +1,140 @@
+"""The verbs that explain: rules, rule, schema, completion. May import click, core, policy and cellar.rows."""
+
+from __future__ import annotations
+
+from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
+
+import click
+
+from gitcellar.core.errors import NotFoundError, did_you_mean
+from gitcellar.doors.cli.options import as_json, as_plain
+from gitcellar.doors.cli.output import print_json, print_plain, print_table
+
+
+@click.command()
+@as_json
+@as_plain
+def rules(as_json: bool, as_plain: bool) -> None:
+    """List the rules that a change is held against.
+
+    \b
+    Examples:
+      gitcellar rules
+      gitcellar rules --json
+    """
+    from gitcellar.policy.judge import RULES
+
+    if as_json:
+        print_json({"schema": 1, "rules": [{"id": rule.id, "reason": rule.reason} for rule in RULES]})
+    elif as_plain:
+        print_plain([(rule.id, rule.reason) for rule in RULES])
+    else:
+        print_table(("rule", "reason"), [(rule.id, rule.reason) for rule in RULES])
+
+
+@click.command()
+@click.argument("id")
+@as_json
+def rule(id: str, as_json: bool) -> None:
+    """Explain one rule, and what to do about it.
+
+    \b
+    Examples:
+      gitcellar rule V003
+    """
+    from gitcellar.policy.judge import RULES
+
+    found = next((rule for rule in RULES if rule.id == id.upper()), None)
+    if found is None:
+        hint = did_you_mean(id, [rule.id for rule in RULES]) or "gitcellar rules lists them"
+        raise NotFoundError(f"there is no rule {id!r}", hint=hint)
+    if as_json:
+        print_json({"schema": 1, "id": found.id, "reason": found.reason, "page": found.page})
+    else:
+        click.echo(f"{found.id}: {found.reason}\n\n{found.page}")
+
+
+@click.command()
+@click.argument("name", required=False)
+def schema(name: str | None) -> None:
+    """Print the JSON Schema of a document or file.
+
+    Without NAME, the names: those of commands for what they print with --json, and artifacts and gitcellar for
+    the files, for editors.
+
+    \b
+    Examples:
+      gitcellar schema
+      gitcellar schema show
+      gitcellar schema artifacts > artifacts.schema.json
+    """
+    documents = _documents()
+    if name is None:
+        click.echo("\n".join(documents))
+        return
+    if name not in documents:
+        hint = did_you_mean(name, documents) or f"there are: {', '.join(documents)}"
+        raise NotFoundError(f"there is no schema {name!r}", hint=hint)
+    print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **_schema_of(documents[name])})
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print a shell's completion script.
+
+    \b
+    Examples:
+      eval "$(gitcellar completion bash)"
+      gitcellar completion fish > ~/.config/fish/completions/gitcellar.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    from gitcellar.doors.cli.main import cli
+
+    completer = get_completion_class(shell)
+    if completer is not None:
+        click.echo(completer(cli, {}, "gitcellar", "_GITCELLAR_COMPLETE").source())
+
+
+def _documents() -> dict[str, Any]:
+    from gitcellar.cellar import rows
+    from gitcellar.core.manifest import Entry
+    from gitcellar.policy.config import Policy
+
+    acts = ("register", "assign", "unassign", "rollback", "withdraw", "deprecate")
+    return {
+        "show": rows.ShowDocument,
+        "history": rows.HistoryDocument,
+        "resolve": rows.ResolveDocument,
+        "describe": rows.DescribeDocument,
+        **dict.fromkeys(acts, rows.ActDocument),
+        "get": rows.GetDocument,
+        **dict.fromkeys(("push", "fetch"), rows.MoveDocument),
+        **dict.fromkeys(("init", "add"), rows.AddDocument),
+        "artifacts": dict[str, Entry],
+        "gitcellar": Policy,
+    }
+
+
+def _schema_of(document: Any) -> dict[str, Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(_as_pydantic(document)).json_schema()
+
+
+def _as_pydantic(kind: Any) -> Any:
+    """A TypedDict as a pydantic model: pydantic takes typing's own only from Python 3.12 on."""
+    from pydantic import create_model
+
+    if is_typeddict(kind):
+        fields = {key: (_as_pydantic(hint), ...) for key, hint in get_type_hints(kind).items()}
+        return create_model(kind.__name__, __doc__=kind.__doc__, **fields)  # type: ignore[call-overload]
+    if get_origin(kind) in (list, dict):
+        return get_origin(kind)[tuple(map(_as_pydantic, get_args(kind)))]
+    if get_args(kind) and any(is_typeddict(part) for part in get_args(kind)):
+        first, *rest = map(_as_pydantic, get_args(kind))
+        for part in rest:
+            first = first | part
+        return first
+    return kind

@@ -1,0 +1,90 @@
+"""Which options do verbs share? Declared once, so that a flag means the same everywhere. May import click."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from gitcellar.cellar.reading import open_source, read_cellar
+from gitcellar.core.errors import CellarError
+from gitcellar.store.git import GitRepository, RefSource, forget_hook_environment
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _complete_models(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+    try:
+        return [name.text for name in read_cellar(GitRepository(".")) if name.text.startswith(typed)]
+    except CellarError:
+        return []
+
+
+def _complete_references(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+    try:
+        states = read_cellar(GitRepository("."))
+    except CellarError:
+        return []
+    found = [
+        reference
+        for name, state in states.items()
+        for reference in (
+            *(f"{name}@{version}" for version in state.registrations),
+            *(f"{name}#{stage}" for stage in state.stages),
+            f"{name}@latest",
+        )
+    ]
+    return [reference for reference in found if reference.startswith(typed)]
+
+
+def _set_path(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        context.obj = value
+
+
+in_path = click.option("-C", metavar="PATH", expose_value=False, callback=_set_path, help="Run as if started in PATH.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+as_plain = click.option("--plain", "as_plain", is_flag=True, help="Print tab-separated lines without a header.")
+from_repository = click.option("--repo", metavar="PATH_OR_URL", help="Read this repository; a URL is not cloned.")
+model_argument = click.argument("model", shell_complete=_complete_models)
+optional_model = click.argument("model", required=False, shell_complete=_complete_models)
+reference_argument = click.argument("ref", shell_complete=_complete_references)
+
+
+def reader(command: Command) -> Command:
+    """The options of a verb that only reads."""
+    for option in (as_plain, as_json, from_repository, in_path):
+        command = option(command)
+    return command
+
+
+def writer(command: Command) -> Command:
+    """The options of a verb that writes events."""
+    options = (
+        click.option("-n", "--dry-run", is_flag=True, help="Plan and judge, and write nothing."),
+        click.option("--push", is_flag=True, help="Push at once: all of it, or nothing is written."),
+        click.option("--remote", metavar="NAME", default="origin", show_default=True, help="The remote to push to."),
+        click.option("-m", "--message", default="", help="Why: a paragraph for the tag's message."),
+    )
+    for option in (as_json, *reversed(options), in_path):
+        command = option(command)
+    return command
+
+
+def find_source(context: click.Context, repo: str | None) -> RefSource:
+    """The repository to read: the one named, or that of the current folder."""
+    if repo is None:
+        return find_repository(context)
+    # A hook's variables would make git read the hook's repository, whatever is named here.
+    forget_hook_environment()
+    base = context.obj
+    return open_source(os.path.join(base, repo) if os.path.isdir(os.path.join(base, repo)) else repo)
+
+
+def find_repository(context: click.Context) -> GitRepository:
+    """The repository of the current folder, or of -C."""
+    if context.obj != ".":
+        forget_hook_environment()
+    return GitRepository(context.obj)

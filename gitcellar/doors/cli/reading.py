@@ -1,0 +1,202 @@
+"""The verbs that ask: show, history, describe, resolve. May import click, cellar and this door's output and options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+from gitcellar.cellar import reading, rows
+from gitcellar.core.names import parse_model_name
+from gitcellar.core.references import parse_reference
+from gitcellar.core.state import ModelState
+from gitcellar.doors.cli.options import find_source, optional_model, reader, reference_argument
+from gitcellar.doors.cli.output import print_json, print_plain, print_table, printable, say
+
+
+@click.command()
+@optional_model
+@reader
+@click.pass_context
+def show(context: click.Context, model: str | None, repo: str | None, as_json: bool, as_plain: bool) -> None:
+    """Show every model, or one with all its versions.
+
+    \b
+    Examples:
+      gitcellar show
+      gitcellar show vit-l/projectA
+      gitcellar show --repo https://example.com/cellar.git --json
+    """
+    source = find_source(context, repo)
+    if model is None:
+        states = list(reading.read_cellar(source).values())
+    else:
+        states = [reading.read_model(source, parse_model_name(model))]
+    if as_json:
+        print_json(rows.show_document(states))
+    elif model is not None:
+        _show_model(states[0], as_plain)
+    elif as_plain:
+        print_plain([_overview(state) for state in states])
+    elif states:
+        print_table(("model", "latest", "stages", "versions", ""), [_overview_row(state) for state in states])
+        _warn(states)
+    else:
+        say("Nothing", "this repository has no registry tag yet")
+        say("Hint", "gitcellar init sets a cellar up; git fetch --tags brings tags of a remote")
+
+
+@click.command()
+@optional_model
+@reader
+@click.option("-n", "--max-count", type=click.IntRange(1), help="Stop after so many events.")
+@click.pass_context
+def history(
+    context: click.Context, model: str | None, repo: str | None, as_json: bool, as_plain: bool, max_count: int | None
+) -> None:
+    """Show what happened, newest first: when, who, what.
+
+    With --plain only ref names are read, so a URL is not cloned.
+
+    \b
+    Examples:
+      gitcellar history vit-l/projectA
+      gitcellar history -n 10 --json
+      gitcellar history vit-l/projectA --plain --repo https://example.com/cellar.git
+    """
+    source = find_source(context, repo)
+    name = parse_model_name(model) if model else None
+    if as_plain:
+        listed = [rows.event_row(state, event, None) for state, event in reading.read_events(source, name)]
+        print_plain(
+            [
+                (r["event"], r["model"], r["version"], r["stage"], str(r["counter"] or ""), r["tag"], r["commit"])
+                for r in listed[:max_count]
+            ]
+        )
+        return
+    found = [rows.event_row(state, e.event, e.details) for state, e in reading.read_history(source, name)][:max_count]
+    if as_json:
+        print_json({"schema": rows.SCHEMA, "events": found})
+        return
+    print_table(
+        ("when", "who", "what", "message"),
+        [
+            (r["at"] or "", r["author"] or "", _what(r), (r["message"] or "").partition("\n\n")[2].partition("\n")[0])
+            for r in found
+        ],
+    )
+
+
+@click.command()
+@reference_argument
+@reader
+@click.pass_context
+def resolve(context: click.Context, ref: str, repo: str | None, as_json: bool, as_plain: bool) -> None:
+    """Print which version, commit and tag a REF means.
+
+    The line is MODEL@VERSION, the commit and the tag, separated by tabs; with --plain also the stages.
+
+    \b
+    Examples:
+      gitcellar resolve 'vit-l/projectA#production'
+      gitcellar resolve vit-l/base@1 --json
+      git checkout "$(gitcellar resolve vit-l/base@latest | cut -f2)"
+    """
+    reference = parse_reference(ref)
+    _, held = reading.read_version(find_source(context, repo), reference)
+    if as_json:
+        print_json(rows.resolve_document(reference.model, held))
+        return
+    line = [f"{reference.model}@{held.version}", held.commit, held.tag]
+    print_plain([[*line, ",".join(held.stages)] if as_plain else line])
+    if held.withdrawn:
+        say("Warning", f"{reference.model} {held.version} was withdrawn")
+
+
+@click.command()
+@reference_argument
+@reader
+@click.pass_context
+def describe(context: click.Context, ref: str, repo: str | None, as_json: bool, as_plain: bool) -> None:
+    """Show everything about one version.
+
+    Who registered it and when, base, data, parameters, metrics, checkpoint, stages past and present.
+
+    \b
+    Examples:
+      gitcellar describe vit-l/projectA@1.2.3
+      gitcellar describe 'vit-l/projectA#production' --json
+    """
+    from gitcellar.cellar.describing import read_description
+    from gitcellar.doors.cli.describing import describe_document, describe_lines
+
+    description = read_description(find_source(context, repo), parse_reference(ref))
+    document = describe_document(description)
+    if as_json:
+        print_json(document)
+        return
+    lines = describe_lines(document)
+    if as_plain:
+        print_plain(lines)
+        return
+    width = max(len(label) for label, _ in lines)
+    for label, value in lines:
+        click.echo(f"{label:<{width}}  {printable(value)}")
+
+
+def _overview(state: ModelState) -> tuple[str, str, str, str, str]:
+    stages = ",".join(f"{stage}={held.version}" for stage, held in sorted(state.stages.items()))
+    return (
+        state.name.text,
+        str(state.latest or ""),
+        stages,
+        str(len(state.registrations)),
+        ",".join(_remarks(state)),
+    )
+
+
+def _overview_row(state: ModelState) -> tuple[str, str, str, str, str]:
+    name, latest, stages, count, remarks = _overview(state)
+    return name, latest or "none", stages.replace("=", ": ").replace(",", ", "), count, remarks.replace(",", ", ")
+
+
+def _remarks(state: ModelState) -> list[str]:
+    remarks = ["deprecated"] if state.deprecated else []
+    return [*remarks, f"anomalies={len(state.anomalies)}"] if state.anomalies else remarks
+
+
+def _show_model(state: ModelState, as_plain: bool) -> None:
+    listed = [
+        (str(v.version), ",".join(v.stages), v.stage or "", "withdrawn" if v.withdrawn else "", v.commit, v.tag)
+        for v in reversed(state.versions)
+    ]
+    if as_plain:
+        print_plain(listed)
+        return
+    print_table(
+        ("version", "stages", "state", "", "commit", "tag"),
+        [
+            (version, stages, stage, withdrawn, commit[:7], tag)
+            for version, stages, stage, withdrawn, commit, tag in listed
+        ],
+    )
+    if state.deprecated:
+        say("Warning", f"{state.name} is deprecated")
+    for anomaly in state.anomalies:
+        say("Warning", f"{anomaly.tag}: {anomaly.message} ({anomaly.code})")
+
+
+def _warn(states: Iterable[ModelState]) -> None:
+    odd = [state.name.text for state in states if state.anomalies]
+    if odd:
+        say("Warning", f"tags that contradict: {', '.join(odd[:5])}{' …' if len(odd) > 5 else ''}")
+        say("Hint", f"gitcellar show {odd[0]}")
+
+
+def _what(row: rows.EventRow) -> str:
+    what = f"{row['event']} {row['model']}"
+    what += f" {row['version']}" if row["version"] else ""
+    if row["stage"]:
+        what += f" {'to' if row['event'] == 'assigned' else 'from'} {row['stage']}"
+    return what
