@@ -16,7 +16,8 @@ from gitcellar.core.events import Registered
 from gitcellar.core.names import ModelName, find_model_name
 from gitcellar.core.tags import find_tag_name, model_patterns, parse_listing, tip_ref
 from gitcellar.store.checkpoints import Tracking, fetch_checkpoint, push_checkpoint
-from gitcellar.store.git import GitError, GitRepository, RefUpdate
+from gitcellar.store.git import GitRepository, RefUpdate
+from gitcellar.store.git_errors import GitError
 
 # GitHub sends no event for a push of more than three tags.
 MOST_TAGS = 3

@@ -98,9 +98,8 @@ def order_events(state: ModelState) -> list[Event]:
     ordered: list[Event] = [e for e in state.events if not e.fact.counter and not isinstance(e.fact, Registered)]
     for event in counted:
         version = state.version_of(event)
-        for earlier in sorted(v for v in registered if version is not None and v <= version):
-            ordered.append(registered.pop(earlier))
-        ordered.append(event)
+        earlier = sorted(v for v in registered if version is not None and v <= version)
+        ordered += [*map(registered.pop, earlier), event]
     return ordered + [registered[version] for version in sorted(registered)]
 
 

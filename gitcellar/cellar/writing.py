@@ -41,10 +41,12 @@ from gitcellar.policy.plan import (
 from gitcellar.policy.schemes import Bump
 from gitcellar.store.checkpoints import Progress, is_changed, opened, silent, tracking_files
 from gitcellar.store.delivery import read_digest
-from gitcellar.store.git import GitError, GitRepository, Identity, RefUpdate
+from gitcellar.store.git import GitRepository, Identity, RefUpdate
+from gitcellar.store.git_errors import GitError
 
 _ATTEMPTS = 12
 _LONGEST_PAUSE = 2.0  # seconds
+_JITTER = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ class _Act:
         for attempt in range(_ATTEMPTS):
             if attempt:
                 # Without jitter one of four writers starved: all who lost come back together.
-                time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.05 * 2**attempt)))
+                time.sleep(_JITTER.uniform(0, min(_LONGEST_PAUSE, 0.05 * 2**attempt)))
             try:
                 return self.attempt()
             except LostRaceError as error:

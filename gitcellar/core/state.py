@@ -5,7 +5,7 @@ Ref names and commits are enough: no tag object is opened. May import names, ver
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitcellar.core.events import Assigned, Deprecated, Event, Registered, Unassigned, Withdrawn
 from gitcellar.core.names import ModelName
@@ -23,9 +23,8 @@ class Anomaly:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class VersionState:
-    """A registered version: where it is registered, and the stages that hold it now.
+class VersionState(NamedTuple):
+    """A registered version: where it is registered, and the stages that hold it now. A named tuple, as Event is.
 
     `stage` is the one it was last assigned to: None before that and once it was taken out, `archived` once displaced.
     """
@@ -117,12 +116,13 @@ def fold_events(name: ModelName, events: Iterable[Event]) -> ModelState:
     events = tuple(events)
     counted: list[tuple[int, bool, str, Event]] = []
     fold = _Fold()
+    register = fold.register
     for event in events:
-        fact = event.fact
-        if event.commit is None:
+        fact, _, _, commit = event
+        if commit is None:
             fold.report("lightweight", event, "a lightweight tag has no author and no date, and does not count")
         elif type(fact) is Registered and not fact.counter:
-            fold.register(event, event.commit, fact.version)
+            register(event, commit, fact.version)
         else:
             # Of two events with one counter, what empties a stage comes last: nothing is live by contradiction.
             counted.append((fact.counter, type(fact) is Unassigned, event.tag, event))
@@ -187,10 +187,10 @@ class _Fold:
             self.withdrawn.discard(version)
             self.registrations[version] = event
         other = self.at_commit.setdefault(commit, version)
-        if other is version or other == version:
+        if other is version:
             return
         # A release candidate and its final version may share a commit, and the final one counts.
-        if other.final != version.final or bool(other.prerelease) == bool(version.prerelease):
+        if (other != version and other.final != version.final) or bool(other.prerelease) == bool(version.prerelease):
             self.report("commit-shared", event, f"{other} is registered at the same commit; the higher one counts")
         self.at_commit[commit] = max(other, version)
 

@@ -17,7 +17,8 @@ Dialect = Literal["cellar", "gto"]
 _TAGS = "refs/tags/"
 # Neither sign may stand in a model's name, so the first of them ends it.
 _TAG = re.compile(r"([^\n@#]+)([@#][^\n]+)")
-_LISTED = re.compile(r"([0-9a-f]+)[ \t]refs/tags/([^\n@#]+)([@#][^\n]+)(?:\n([0-9a-f]+)[ \t]refs/tags/\2\3\^\{\})?")
+# A line of a listing, and its peeled line where that follows. Ids are as wide as the first one: SHA-1's or SHA-256's.
+_LISTED = r"(?m)^(.{{{width}}}).refs/tags/([^\n@#]+)([@#].+)(?:\n(.{{{width}}}).refs/tags/\2\3\^\{{\}}$)?"
 _COUNTER = "[1-9][0-9]{0,8}"
 _AT = re.compile(rf"(?P<what>[^=!#]+)(?:(?P<withdrawn>!)|=(?P<claim>[^=!#]+))?(?:#(?P<counter>{_COUNTER}))?")
 _STAGED = re.compile(rf"(?P<stage>[^!#]+)(?P<out>!)?(?:#(?P<counter>{_COUNTER}))?")
@@ -77,8 +78,9 @@ def parse_listing(listing: str) -> dict[ModelName, list[Event]]:
     models: dict[ModelName, list[Event]] = {}
     current = ""
     take = None
+    lines = re.compile(_LISTED.format(width=max(0, listing.find("refs/") - 1)))
     # One pass of a compiled pattern: this loop is what reading a large cellar costs (docs/performance.md).
-    for object_id, name, suffix, commit in _LISTED.findall(listing):
+    for object_id, name, suffix, commit in lines.findall(listing):
         if name != current:
             current = name
             model = find_model_name(name)

@@ -36,6 +36,7 @@ class Version:
     build: str = ""
     precedence: _Precedence = field(init=False, repr=False)
     _hash: int = field(init=False, repr=False)
+    _text: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         x, y, z = (*self.numbers, 0)[:3]
@@ -43,7 +44,9 @@ class Version:
             (0, int(part), "") if part.isdigit() else (1, 0, part) for part in self.prerelease.split(".") if part
         )
         object.__setattr__(self, "precedence", ((x, y, z), identifiers or _FINAL, self.build))
+        # Taken once, for a listing asks the same few versions a hundred thousand times.
         object.__setattr__(self, "_hash", hash(self.precedence))
+        object.__setattr__(self, "_text", self._spell())
 
     @property
     def triple(self) -> tuple[int, int, int]:
@@ -68,6 +71,9 @@ class Version:
         return self._hash
 
     def __str__(self) -> str:
+        return self._text
+
+    def _spell(self) -> str:
         text = ".".join(map(str, self.numbers))
         if self.prerelease:
             text += f"-{self.prerelease}"

@@ -25,7 +25,7 @@ class Scheme(Protocol):
     def next_version(
         self, model: ModelName, registered: Collection[Version], base: Version | None, bump: Bump | None
     ) -> Version | None:
-        """What follows; None where the scheme has no such step. `base` is the version that a project model is tuned from."""
+        """What follows; None where the scheme has no such step. `base` is what a project model is tuned from."""
 
     def find_sequence_fault(self, model: ModelName, version: Version, registered: Collection[Version]) -> str | None:
         """Why `version`, of the right shape, may not be the next one; None where it may."""

@@ -286,7 +286,7 @@ def _ignores(root: Path, tracking_file: str) -> set[str]:
 
 @contextmanager
 def _explained(what: str) -> Iterator[None]:
-    """Turn whatever DVC and a dozen cloud SDKs raise into an error that says what to do, and keep DVC's advice quiet."""
+    """Turn whatever DVC and a dozen cloud SDKs raise into an error that says what to do; keep DVC's advice quiet."""
     import logging
 
     from dvc.config import NoRemoteError, RemoteConfigError

@@ -19,6 +19,7 @@ from git.exc import GitCommandNotFound
 
 from gitcellar.core.errors import InvalidError, NotFoundError, WorldError
 from gitcellar.core.events import Details
+from gitcellar.store.git_errors import GitError, NotARepositoryError, explain_failure, explain_remote_failure
 
 # CVE-2017-1000117 and its kin: other transports, ext:: above all, run what the URL says.
 _PROTOCOLS = "https:ssh:file"
@@ -51,21 +52,6 @@ _EVENT_FORMAT = (
     + "%00"
 )
 _EVENT_FIELDS = 6
-
-
-class GitError(WorldError):
-    """Git exited with an error. `status` is its exit code, `output` what it printed on both streams."""
-
-    def __init__(self, message: str, *, status: int, output: str, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.status = status
-        self.output = output
-
-
-class NotARepositoryError(GitError):
-    """There is no repository where one was expected."""
-
-    exit_code = NotFoundError.exit_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,7 +324,7 @@ class GitRepository:
         except NotARepositoryError:
             raise
         except GitError as error:
-            raise _explain_remote(error, remote) from error
+            raise explain_remote_failure(error, remote) from error
 
     def _bytes(self, *args: str, stdin: bytes | str | None = None, allow: tuple[int, ...] = (0,)) -> bytes:
         if not self.path.is_dir():
@@ -360,7 +346,7 @@ class GitRepository:
         status, output, errors = result
         found: bytes = output
         if status not in allow:
-            raise _explain(args, status, found.decode("utf-8", "replace"), errors, self.path)
+            raise explain_failure(args, status, found.decode("utf-8", "replace"), errors, self.path)
         return found
 
 
@@ -431,40 +417,3 @@ def _parse_push(output: str) -> list[PushedRef]:
         if len(parts) == 3 and len(parts[0]) == 1:
             pushed.append(PushedRef(parts[0], parts[1].rpartition(":")[2], parts[2]))
     return pushed
-
-
-def _explain(args: Sequence[str], status: int, output: str, errors: str, path: Path) -> GitError:
-    verb = next((arg for arg in args if not arg.startswith("-") and "=" not in arg), "git")
-    text = errors.strip() or output.strip()
-    lines = [line for line in text.splitlines() if line.startswith(("fatal:", "error:"))] or text.splitlines()
-    reason = lines[0].partition(": ")[2] or lines[0] if lines else f"exit status {status}"
-    whole = f"{output}\n{errors}"
-    if "not a git repository" in text:
-        return NotARepositoryError(
-            f"{path.absolute()} is not in a git repository",
-            status=status,
-            output=whole,
-            hint="git init, or use -C PATH",
-        )
-    if "dubious ownership" in text:
-        hint = f"if you trust it: git config --global --add safe.directory {path.absolute()}"
-        return GitError(f"{path.absolute()} belongs to somebody else", status=status, output=whole, hint=hint)
-    return GitError(f"git {verb} failed: {reason}", status=status, output=whole)
-
-
-def _explain_remote(error: GitError, remote: str) -> GitError:
-    """The same failure, in the words of somebody who asked for a remote."""
-    text = error.output
-    reasons = (
-        ("does not appear to be a git repository", "there is no git repository at", "check the URL: git remote -v"),
-        ("transport", "this way of reaching a repository is not allowed:", "use https, ssh or a path"),
-        ("Could not resolve host", "no network, or no such host:", "check the connection and the URL"),
-        ("Authentication failed", "the host refused the credentials for", "log in as git does: git ls-remote URL"),
-        ("could not read Username", "the host wants credentials for", "log in as git does: git ls-remote URL"),
-        ("Permission denied", "the host refused access to", "check your key: ssh -T HOST"),
-        ("Connection refused", "nothing answers at", "is the server up?"),
-    )
-    for sign, message, hint in reasons:
-        if sign in text:
-            return GitError(f"{message} {remote}", status=error.status, output=text, hint=hint)
-    return error

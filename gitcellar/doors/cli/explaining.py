@@ -33,9 +33,9 @@ def rules(as_json: bool, as_plain: bool) -> None:
 
 
 @click.command()
-@click.argument("id")
+@click.argument("rule_id", metavar="ID")
 @as_json
-def rule(id: str, as_json: bool) -> None:
+def rule(rule_id: str, as_json: bool) -> None:
     """Explain one rule, and what to do about it.
 
     \b
@@ -44,10 +44,10 @@ def rule(id: str, as_json: bool) -> None:
     """
     from gitcellar.policy.judge import RULES
 
-    found = next((rule for rule in RULES if rule.id == id.upper()), None)
+    found = next((rule for rule in RULES if rule.id == rule_id.upper()), None)
     if found is None:
-        hint = did_you_mean(id, [rule.id for rule in RULES]) or "gitcellar rules lists them"
-        raise NotFoundError(f"there is no rule {id!r}", hint=hint)
+        hint = did_you_mean(rule_id, [rule.id for rule in RULES]) or "gitcellar rules lists them"
+        raise NotFoundError(f"there is no rule {rule_id!r}", hint=hint)
     if as_json:
         print_json({"schema": 1, "id": found.id, "reason": found.reason, "page": found.page})
     else:

@@ -1,0 +1,35 @@
+# Two commands for a fresh machine with Python 3.10+, git and make: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check bench fuzz clean
+
+demo: $(VENV)/demo ## build a real cellar, from training to a prediction with what is in production
+	$(BIN)/python examples/demo.py
+
+test: check ## style, types and all tests
+	$(BIN)/python -m pytest -n 2
+
+check: $(VENV)/test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy
+
+bench: $(VENV)/test ## the numbers of docs/performance.md, side by side with git, gto and dvc
+	$(BIN)/python benchmarks/bench.py
+
+fuzz: $(VENV)/test ## the properties of the pure core, for longer
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 tests/core
+
+clean:
+	rm -rf $(VENV)
+
+# uv resolves and installs in seconds what takes pip minutes.
+$(BIN)/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+
+$(VENV)/test $(VENV)/demo: $(VENV)/%: $(BIN)/uv pyproject.toml
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group $* --editable .
+	touch $@

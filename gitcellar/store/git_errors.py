@@ -1,0 +1,63 @@
+"""What went wrong with git, in the words of somebody who did not type the command?
+
+Prose of git is read here for its message alone, never to decide what to do next. May import core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gitcellar.core.errors import NotFoundError, WorldError
+
+
+class GitError(WorldError):
+    """Git exited with an error. `status` is its exit code, `output` what it printed on both streams."""
+
+    def __init__(self, message: str, *, status: int, output: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.output = output
+
+
+class NotARepositoryError(GitError):
+    """There is no repository where one was expected."""
+
+    exit_code = NotFoundError.exit_code
+
+
+def explain_failure(args: Sequence[str], status: int, output: str, errors: str, path: Path) -> GitError:
+    verb = next((arg for arg in args if not arg.startswith("-") and "=" not in arg), "git")
+    text = errors.strip() or output.strip()
+    lines = [line for line in text.splitlines() if line.startswith(("fatal:", "error:"))] or text.splitlines()
+    reason = lines[0].partition(": ")[2] or lines[0] if lines else f"exit status {status}"
+    whole = f"{output}\n{errors}"
+    if "not a git repository" in text:
+        return NotARepositoryError(
+            f"{path.absolute()} is not in a git repository",
+            status=status,
+            output=whole,
+            hint="git init, or use -C PATH",
+        )
+    if "dubious ownership" in text:
+        hint = f"if you trust it: git config --global --add safe.directory {path.absolute()}"
+        return GitError(f"{path.absolute()} belongs to somebody else", status=status, output=whole, hint=hint)
+    return GitError(f"git {verb} failed: {reason}", status=status, output=whole)
+
+
+def explain_remote_failure(error: GitError, remote: str) -> GitError:
+    """The same failure, in the words of somebody who asked for a remote."""
+    text = error.output
+    reasons = (
+        ("does not appear to be a git repository", "there is no git repository at", "check the URL: git remote -v"),
+        ("transport", "this way of reaching a repository is not allowed:", "use https, ssh or a path"),
+        ("Could not resolve host", "no network, or no such host:", "check the connection and the URL"),
+        ("Authentication failed", "the host refused the credentials for", "log in as git does: git ls-remote URL"),
+        ("could not read Username", "the host wants credentials for", "log in as git does: git ls-remote URL"),
+        ("Permission denied", "the host refused access to", "check your key: ssh -T HOST"),
+        ("Connection refused", "nothing answers at", "is the server up?"),
+    )
+    for sign, message, hint in reasons:
+        if sign in text:
+            return GitError(f"{message} {remote}", status=error.status, output=text, hint=hint)
+    return error
