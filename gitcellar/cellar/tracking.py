@@ -13,6 +13,7 @@ from typing import Any
 
 from gitcellar.cellar.judging import read_policy
 from gitcellar.cellar.reading import project_root
+from gitcellar.core.documents import as_document, validate
 from gitcellar.core.errors import InvalidError, NotFoundError
 from gitcellar.core.events import Assigned
 from gitcellar.core.manifest import DVC_FILE, FILE, Entry, parse_manifest
@@ -110,14 +111,13 @@ def add_model(repository: GitRepository, model: ModelName, path: str, declaratio
 
 def _merged(model: ModelName, before: Entry | None, fields: Mapping[str, Any]) -> Entry:
     """The entry as it will be read back. Raise InvalidError, with every fault, where it would not be."""
-    from pydantic import ValidationError
-
     kept = before.model_dump(exclude_unset=True) if before else {}
-    try:
-        return Entry.model_validate({**kept, **fields})
-    except ValidationError as error:
-        faults = [f"{model}.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)]
-        raise InvalidError("\n".join(faults), hint="gitcellar schema artifacts shows what an entry may hold") from error
+    values = {**kept, **fields}
+    entry, faults = validate(Entry, as_document({model.text: values}, FILE), values, (model.text,))
+    if entry is None:
+        messages = "\n".join(f"{'.'.join(map(str, fault.path))}: {fault.message}" for fault in faults)
+        raise InvalidError(messages, hint="gitcellar schema artifacts shows what an entry may hold")
+    return entry
 
 
 def _inside(root: Path, where: Path, path: str) -> str:

@@ -91,6 +91,20 @@ def parse_document(content: bytes, file: str) -> Document:
     return Document(file, builder.value, builder.lines)
 
 
+def as_document(value: Any, file: str) -> Document:
+    """Values that were given rather than read, so that their faults are told in the same way. Every line is 1."""
+    lines: dict[Path, int] = {}
+    open_at: list[tuple[Path, Any]] = [((), value)]
+    while open_at:
+        path, held = open_at.pop()
+        lines[path] = 1
+        if isinstance(held, Mapping):
+            open_at += [((*path, str(key)), inner) for key, inner in held.items()]
+        elif isinstance(held, list):
+            open_at += [((*path, number), inner) for number, inner in enumerate(held)]
+    return Document(file, value, lines)
+
+
 def validate(model: type[Model], document: Document, value: Any, at: Path = ()) -> tuple[Model | None, list[Fault]]:
     """Make `model` from the part of `document` at path `at`; None and every fault where it does not fit."""
     try:

@@ -84,7 +84,7 @@ class Entry(_Strict):
     framework: str | None = None
     data: list[Dataset] = []
     params: dict[str, Any] | RepositoryPath = Field(default={}, description="inline, or the path of a file")
-    metrics: dict[str, float | int] | RepositoryPath = Field(default={}, description="inline, or the path of a file")
+    metrics: dict[str, float] | RepositoryPath = Field(default={}, description="inline, or the path of a file")
     contract: Contract | None = None
     environment: RepositoryPath | dict[str, Value] | None = Field(
         default=None, description="the path of a lock file, or what was installed"

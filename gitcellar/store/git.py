@@ -27,24 +27,6 @@ _PROTOCOLS = "https:ssh:file"
 _DURABLE = ("-c", "core.fsync=objects,reference")
 # The repository's config comes from strangers when the repository does: let it start no program for a mere question.
 _CALM = ("-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false")
-# The variables of `git rev-parse --local-env-vars` that say where a repository is. A hook has them set.
-_LOCAL_VARIABLES = (
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_CONFIG",
-    "GIT_CONFIG_COUNT",
-    "GIT_CONFIG_PARAMETERS",
-    "GIT_DIR",
-    "GIT_GRAFT_FILE",
-    "GIT_IMPLICIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_NO_REPLACE_OBJECTS",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-    "GIT_REPLACE_REF_BASE",
-    "GIT_SHALLOW_FILE",
-    "GIT_WORK_TREE",
-)
 _EVENT_FORMAT = (
     "%00".join(
         f"%({field})" for field in ("refname", "objectname", "taggername", "taggeremail", "taggerdate:raw", "contents")
@@ -399,15 +381,6 @@ def _as_file(content: bytes | str | None) -> Iterator[BinaryIO | None]:
         source.write(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
         source.seek(0)
         yield source
-
-
-def forget_hook_environment() -> None:
-    """Take the variables that bind git to the repository of a running hook out of this process's environment.
-
-    Needed before another repository is asked, for git heeds them over any folder (githooks(5)).
-    """
-    for variable in _LOCAL_VARIABLES:
-        os.environ.pop(variable, None)
 
 
 def _parse_push(output: str) -> list[PushedRef]:

@@ -10,7 +10,8 @@ import click
 
 from gitcellar.cellar.reading import open_source, read_cellar
 from gitcellar.core.errors import CellarError
-from gitcellar.store.git import GitRepository, RefSource, forget_hook_environment
+from gitcellar.store.environment import forget_hook_environment
+from gitcellar.store.git import GitRepository, RefSource
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

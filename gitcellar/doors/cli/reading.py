@@ -41,6 +41,8 @@ def show(context: click.Context, model: str | None, repo: str | None, as_json: b
     elif states:
         print_table(("model", "latest", "stages", "versions", ""), [_overview_row(state) for state in states])
         _warn(states)
+        if source.is_shallow():
+            say("Warning", "this clone is shallow, so tags are missing here; bring them with: git fetch --tags")
     else:
         say("Nothing", "this repository has no registry tag yet")
         say("Hint", "gitcellar init sets a cellar up; git fetch --tags brings tags of a remote")

@@ -82,13 +82,13 @@ def check_sequence(change: Change) -> Iterable[Violation]:
     for proposed, version in _registrations(change):
         if version in registered or scheme.find_shape_fault(change.model, version):
             continue
+        later = _find_later(version, registered)
         fault = scheme.find_sequence_fault(change.model, version, registered)
+        if later is not None:
+            fault = f"{later} is registered already, and {version} is before it"
         if fault is not None:
             hint = f"let gitcellar count: gitcellar register {change.model}"
             yield V003.violation(change.tag_of(proposed), fault, hint=hint)
-        later = _find_later(version, registered)
-        if later is not None:
-            yield V003.violation(change.tag_of(proposed), f"{later} is registered already, and {version} is before it")
 
 
 def check_base(change: Change) -> Iterable[Violation]:

@@ -1,0 +1,34 @@
+"""What does the environment of this process say? Today: which repository a running hook was called for.
+
+May import core.
+"""
+
+import os
+
+# The variables of `git rev-parse --local-env-vars` that say where a repository is. A hook has them set.
+_LOCAL_VARIABLES = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
+
+
+def forget_hook_environment() -> None:
+    """Take the variables that bind git to the repository of a running hook out of this process's environment.
+
+    Needed before another repository is asked, for git heeds them over any folder (githooks(5)).
+    """
+    for variable in _LOCAL_VARIABLES:
+        os.environ.pop(variable, None)

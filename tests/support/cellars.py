@@ -1,0 +1,113 @@
+"""Real cellars to try things on: a clone, its bare remote and its DVC storage, side by side in one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gitcellar.cellar import writing
+from gitcellar.cellar.tracking import Declaration, add_model
+from gitcellar.cellar.writing import Options, Outcome
+from gitcellar.core.names import ModelName
+from gitcellar.core.references import parse_reference
+from gitcellar.core.versions import parse_version
+from gitcellar.store.git import GitRepository
+from tests.support.processes import Result, git, run
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A cellar to work on: `work` is a clone, `remote` is bare, `storage` is where DVC keeps checkpoints."""
+
+    folder: Path
+
+    @property
+    def work(self) -> Path:
+        return self.folder / "work"
+
+    @property
+    def remote(self) -> Path:
+        return self.folder / "remote.git"
+
+    @property
+    def storage(self) -> Path:
+        return self.folder / "storage"
+
+    @property
+    def url(self) -> str:
+        return f"file://{self.remote}"
+
+    @property
+    def repository(self) -> GitRepository:
+        return GitRepository(self.work)
+
+    def gitcellar(self, *args: str, env: dict[str, str] | None = None) -> Result:
+        """Run the installed command in the clone."""
+        return run(self.work, "gitcellar", *args, env=env)
+
+    def git(self, *args: str) -> str:
+        return git(self.work, *args)
+
+    def commit(self, message: str = "change") -> str:
+        """Commit everything in the work tree; return the commit."""
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", message)
+        return self.git("rev-parse", "HEAD")
+
+    def declare(self, model: str, content: str | Mapping[str, str], **fields: Any) -> str:
+        """Train a model, so to speak: write its checkpoint, track, declare and commit it."""
+        path = self.work / "models" / model.replace("/", "-")
+        path.parent.mkdir(exist_ok=True)
+        if isinstance(content, str):
+            path.write_text(content)
+        else:
+            for name, text in content.items():
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                (path / name).write_text(text)
+        add_model(self.repository, ModelName(model), str(path.relative_to(self.work)), Declaration(fields))
+        return self.commit(f"train {model}")
+
+    def register(self, model: str, *, version: str | None = None, **options: Any) -> Outcome:
+        return writing.register(
+            self.repository,
+            ModelName(model),
+            version=parse_version(version) if version else None,
+            options=Options(**options),
+        )
+
+    def assign(self, reference: str, stage: str, **options: Any) -> Outcome:
+        return writing.assign(self.repository, parse_reference(reference), stage, options=Options(**options))
+
+    def clone(self, name: str) -> Bench:
+        """Somebody else's clone of the same remote, in a folder of its own beside this one."""
+        other = Bench(self.folder / name)
+        other.folder.mkdir()
+        git(self.folder, "clone", "-q", str(self.remote), str(other.work))
+        git(other.work, "remote", "set-url", "origin", str(self.remote))
+        return other
+
+
+def make_bench(folder: Path, *, policy: str = "") -> Bench:
+    """A cellar with an empty manifest and, if given, a policy, both committed and pushed."""
+    bench = Bench(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    git(folder, "init", "-q", "--bare", "-b", "main", str(bench.remote))
+    git(folder, "init", "-q", "-b", "main", str(bench.work))
+    bench.git("remote", "add", "origin", str(bench.remote))
+    (bench.work / ".dvc").mkdir()
+    (bench.work / ".dvc/config").write_text(f"[core]\n    remote = s\n['remote \"s\"']\n    url = {bench.storage}\n")
+    (bench.work / ".dvc/.gitignore").write_text("/config.local\n/tmp\n/cache\n")
+    (bench.work / "artifacts.yaml").write_text("")
+    if policy:
+        (bench.work / "gitcellar.yaml").write_text(policy)
+    bench.commit("a cellar")
+    bench.git("push", "-q", "origin", "main")
+    bench.git("remote", "set-head", "origin", "main")
+    return bench
+
+
+def tag(bench: Bench, name: str, commit: str = "HEAD") -> None:
+    """Write an annotated tag by hand, as git alone or GTO would."""
+    bench.git("tag", "-a", "-m", name, name, commit)
