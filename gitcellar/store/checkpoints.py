@@ -20,6 +20,7 @@ from gitcellar.core.documents import parse_document
 from gitcellar.core.errors import CellarError, InvalidError, NotFoundError, WorldError
 
 CONFIG = ".dvc/config"
+_CHUNK = 1024 * 1024
 
 # Called with what is read or written and its size in bytes; gives a function that takes the bytes done since.
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -68,16 +69,12 @@ class Checkpoint:
         """Bytes of all files, as far as they are recorded."""
         return sum(file.size or 0 for file in self.files)
 
-    def open(self, file: TrackedFile) -> IO[bytes]:
-        """Stream one file from the cache, or else from the remote. Raise WorldError."""
+    def read(self, file: TrackedFile) -> Iterator[bytes]:
+        """Stream one file, from the cache or else from the remote. Raise WorldError, whatever the storage raised."""
         where = f"{self.path}/{file.path}" if file.path else self.path
-        try:
-            return self._open(where)
-        except FileNotFoundError as error:
-            raise WorldError(
-                f"{where} is neither in the DVC cache nor on its remote",
-                hint="whoever has it can bring it there: dvc push",
-            ) from error
+        with _explained(where), self._open(where) as source:
+            while chunk := source.read(_CHUNK):
+                yield chunk
 
 
 def tracking_files(path: str) -> list[str]:

@@ -18,8 +18,6 @@ from gitcellar.core.digests import Digest, digest_folder
 from gitcellar.core.errors import NotFoundError, WorldError
 from gitcellar.store.checkpoints import Checkpoint, Progress, TrackedFile
 
-_CHUNK = 1024 * 1024
-
 
 class MismatchError(WorldError):
     """What arrived is not what was recorded."""
@@ -77,15 +75,14 @@ def _stream(
     # Only a registration, which writes nothing, has to know that DVC's record and the data agree.
     md5 = hashlib.md5(usedforsecurity=False) if sink is None and file.md5 else None
     size = 0
-    with checkpoint.open(file) as source:
-        while chunk := source.read(_CHUNK):
-            sha256.update(chunk)
-            if md5 is not None:
-                md5.update(chunk)
-            if sink is not None:
-                sink.write(chunk)
-            size += len(chunk)
-            advance(len(chunk))
+    for chunk in checkpoint.read(file):
+        sha256.update(chunk)
+        if md5 is not None:
+            md5.update(chunk)
+        if sink is not None:
+            sink.write(chunk)
+        size += len(chunk)
+        advance(len(chunk))
     if md5 is not None and md5.hexdigest() != file.md5:
         raise MismatchError(
             f"{checkpoint.path}: the data in the DVC cache is not what its tracking file says",

@@ -21,6 +21,7 @@ from gitcellar.policy.judge import RULES, judge
 from gitcellar.policy.schemes import CellarScheme, SemVerScheme
 
 SEMVER = ModelRules(scheme="semver")
+DEFAULT = ModelRules()
 HERE = "f" * 40
 
 
@@ -34,9 +35,7 @@ def state_of(model: str, *tags: str) -> ModelState:
     return fold_events(name, parse_listing(listing).get(name, ()))
 
 
-def registration(
-    model: str, version: str, *registered: str, rules: ModelRules = ModelRules(), at: str = HERE
-) -> Change:
+def registration(model: str, version: str, *registered: str, rules: ModelRules = DEFAULT, at: str = HERE) -> Change:
     state = state_of(model, *(f"@{tag}" for tag in registered))
     return Change(ModelName(model), (ProposedTag(state.name, Registered(parse_version(version)), at),), state, rules)
 
@@ -49,7 +48,7 @@ def project(
     return replace(change, base=state_of("vit-l/base", *bases), entry=Entry(path="m", base=base))
 
 
-def assignment(stage: str, *tags: str, at: int = 0, rules: ModelRules = ModelRules()) -> Change:
+def assignment(stage: str, *tags: str, at: int = 0, rules: ModelRules = DEFAULT) -> Change:
     state = state_of("vit-l/base", *tags)
     fact = Assigned(stage, state.next_counter)
     return Change(state.name, (ProposedTag(state.name, fact, f"{at:040d}"),), state, rules)

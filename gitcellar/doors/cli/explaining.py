@@ -125,11 +125,13 @@ def _schema_of(document: Any) -> dict[str, Any]:
 
 def _as_pydantic(kind: Any) -> Any:
     """A TypedDict as a pydantic model: pydantic takes typing's own only from Python 3.12 on."""
-    from pydantic import create_model
+    from pydantic import Field, create_model
 
     if is_typeddict(kind):
-        fields = {key: (_as_pydantic(hint), ...) for key, hint in get_type_hints(kind).items()}
-        return create_model(kind.__name__, __doc__=kind.__doc__, **fields)  # type: ignore[call-overload]
+        # By alias, for a document's key `schema` is an attribute of every pydantic model.
+        hints = get_type_hints(kind).items()
+        fields: dict[str, Any] = {f"{key}_": (_as_pydantic(hint), Field(alias=key)) for key, hint in hints}
+        return create_model(kind.__name__, __doc__=kind.__doc__, **fields)
     if get_origin(kind) in (list, dict):
         return get_origin(kind)[tuple(map(_as_pydantic, get_args(kind)))]
     if get_args(kind) and any(is_typeddict(part) for part in get_args(kind)):

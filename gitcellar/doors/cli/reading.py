@@ -158,9 +158,8 @@ def _overview(state: ModelState) -> tuple[str, str, str, str, str]:
     )
 
 
-def _overview_row(state: ModelState) -> tuple[str, str, str, str, str]:
-    name, latest, stages, count, remarks = _overview(state)
-    return name, latest or "none", stages.replace("=", ": ").replace(",", ", "), count, remarks.replace(",", ", ")
+def _overview_row(state: ModelState) -> tuple[str, ...]:
+    return tuple(cell.replace("=", ": ").replace(",", ", ") for cell in _overview(state))
 
 
 def _remarks(state: ModelState) -> list[str]:
