@@ -5,10 +5,13 @@ May import core, store and cellar.reading.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gitcellar.cellar.reading import detail_events, read_version, with_objects
 from gitcellar.core.digests import Digest
+from gitcellar.core.documents import parse_document
 from gitcellar.core.errors import NotFoundError
 from gitcellar.core.events import DetailedEvent, Details
 from gitcellar.core.lineage import Base, find_base, find_checkpoint
@@ -23,7 +26,10 @@ from gitcellar.store.git import GitRepository, RefSource, RemoteRepository
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """Everything about one version. `details` and `entry` are None where nothing says."""
+    """Everything about one version. `details` and `entry` are None where nothing says.
+
+    `metrics` and `params` are the entry's, read from their files at the commit where the entry names files.
+    """
 
     state: ModelState
     version: VersionState
@@ -32,6 +38,8 @@ class Description:
     entry: Entry | None
     base: Base | None
     checkpoint: Digest | None
+    metrics: Mapping[str, Any]
+    params: Mapping[str, Any]
     history: tuple[DetailedEvent, ...]
 
 
@@ -43,6 +51,8 @@ def read_description(source: RefSource, reference: Reference) -> Description:
         state, version = read_version(repository, reference)
         details = repository.read_details(model_patterns(reference.model))
         entry = read_entry(repository, version.commit, reference.model)
+        metrics = _read_values(repository, version.commit, entry.metrics if entry else {})
+        params = _read_values(repository, version.commit, entry.params if entry else {})
     own = details.get(version.tag, (None, None))[1]
     message = parse_message(own.message) if own else None
     history = [e for e in detail_events(state, details) if state.version_of(e.event) == version.version]
@@ -54,6 +64,8 @@ def read_description(source: RefSource, reference: Reference) -> Description:
         entry,
         find_base(message) if message else None,
         find_checkpoint(message) if message else None,
+        metrics,
+        params,
         tuple(history),
     )
 
@@ -72,3 +84,12 @@ def require_entry(repository: GitRepository, commit: str, model: ModelName) -> E
             hint=f"gitcellar add {model} PATH, then commit what it names",
         )
     return entry
+
+
+def _read_values(repository: GitRepository, commit: str, written: Mapping[str, Any] | str) -> Mapping[str, Any]:
+    """Metrics or parameters: inline, or from the JSON or YAML file that is named. Nothing where it is not there."""
+    if not isinstance(written, str):
+        return written
+    content = repository.read_blobs(commit, [written]).get(written, b"")
+    value = parse_document(content, written).value if written.endswith((".json", ".yaml", ".yml")) else None
+    return value if isinstance(value, dict) else {}

@@ -131,7 +131,10 @@ class BaseRow(TypedDict):
 
 
 class DescribeDocument(TypedDict):
-    """`gitcellar describe --json`. `entry` is the manifest's, by the keys of `artifacts.yaml`."""
+    """`gitcellar describe --json`. `entry` is the manifest's, by the keys of `artifacts.yaml`.
+
+    `metrics` and `params` are its values, also where the entry names files.
+    """
 
     schema: int
     model: str
@@ -149,6 +152,8 @@ class DescribeDocument(TypedDict):
     base: BaseRow | None
     checkpoint: CheckpointRow | None
     entry: dict[str, Any] | None
+    metrics: dict[str, Any]
+    params: dict[str, Any]
     history: list[EventRow]
 
 

@@ -37,6 +37,8 @@ def describe_document(description: Description) -> DescribeDocument:
         else None,
         "checkpoint": checkpoint_row(description.checkpoint),
         "entry": without_empty(description.entry.model_dump(mode="json")) if description.entry else None,
+        "metrics": dict(description.metrics),
+        "params": dict(description.params),
         "history": [event_row(description.state, e.event, e.details) for e in description.history],
     }
 
@@ -59,9 +61,11 @@ def describe_lines(document: DescribeDocument) -> list[tuple[str, str]]:
         ("digest", digest),
     ]
     for key, value in entry.items():
-        if key not in ("path", "base"):
+        if key not in ("path", "base", "metrics", "params"):
             lines += _spread(key, value)
-    lines.append(("message", (document["message"] or "").replace("\n", " ")))
+    lines += _spread("metrics", document["metrics"]) + _spread("params", document["params"])
+    subject, _, body = (document["message"] or "").partition("\n\n")
+    lines.append(("message", (body or subject).replace("\n", " ")))
     for event in document["history"]:
         stage = f" {event['stage']}" if event["stage"] else ""
         lines.append(("event", f"{event['at']} {event['event']}{stage} by {event['author']}"))
