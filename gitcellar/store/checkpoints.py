@@ -102,15 +102,27 @@ def opened(tracking: Tracking) -> Iterator[Checkpoint]:
 
 
 def push_checkpoint(tracking: Tracking) -> int:
-    """Bring a checkpoint from the cache to the DVC remote. Return how many objects were new there."""
+    """Bring a checkpoint from the cache to the DVC remote. Return how many objects were new there.
+
+    Raise WorldError where the remote has not all of it afterwards: DVC itself only warns of what it could not find.
+    """
     with _asked(tracking) as repo, _explained(tracking.path):
-        return int(repo.push(targets=[_target(repo, tracking)]))
+        pushed = int(repo.push(targets=[_target(repo, tracking)]))
+        objects = _list_objects(repo, tracking)
+        if objects and not repo.cloud.get_remote().fs.version_aware:
+            _require_objects(repo.cloud.get_remote_odb(), objects, tracking.path)
+        return pushed
 
 
 def fetch_checkpoint(tracking: Tracking) -> int:
-    """Bring a checkpoint from the DVC remote into the cache of the work tree. Return how many objects were new."""
+    """Bring a checkpoint from the DVC remote into the cache of the work tree. Return how many objects were new.
+
+    Raise WorldError where the cache has not all of it afterwards.
+    """
     with _asked(tracking) as repo, _explained(tracking.path):
-        return int(repo.fetch(targets=[_target(repo, tracking)]))
+        fetched = int(repo.fetch(targets=[_target(repo, tracking)]))
+        _require_objects(repo.cache.local, _list_objects(repo, tracking), tracking.path)
+        return fetched
 
 
 def init_dvc(root: Path) -> bool:
@@ -267,6 +279,19 @@ def _tracked(where: str, name: str, entry: Mapping[str, Any]) -> TrackedFile:
     return TrackedFile(inside, entry.get("size"), entry.get("md5"))
 
 
+def _list_objects(repo: Any, tracking: Tracking) -> list[str]:
+    """The ids of a checkpoint's objects. An import that stays where it is has none."""
+    fs, where = repo.dvcfs, f"/{tracking.path}"
+    found = fs.info(where)
+    names = fs.find(where) if found["type"] == "directory" else []
+    return [md5 for md5 in (found.get("md5"), *(fs.info(name).get("md5") for name in names)) if md5]
+
+
+def _require_objects(database: Any, objects: list[str], path: str) -> None:
+    if len(set(database.oids_exist(objects))) < len(set(objects)):
+        raise FileNotFoundError(path)
+
+
 def _target(repo: Any, tracking: Tracking) -> str:
     out = tracking.out
     return str(Path(repo.root_dir) / out["at"]) if out else tracking.path
@@ -288,9 +313,9 @@ def _explained(what: str) -> Iterator[None]:
 
     from dvc.config import NoRemoteError, RemoteConfigError
 
-    log = logging.getLogger("dvc")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    logs = [(log, log.level) for log in map(logging.getLogger, ("dvc", "dvc_data", "dvc_objects"))]
+    for log, _ in logs:
+        log.setLevel(logging.ERROR)
     try:
         yield
     except CellarError:
@@ -298,11 +323,19 @@ def _explained(what: str) -> Iterator[None]:
     except (NoRemoteError, RemoteConfigError) as error:
         hint = "dvc remote add -d NAME URL, then commit .dvc/config"
         raise WorldError(f"DVC has no remote for {what}", hint=hint) from error
-    except FileNotFoundError as error:
-        message = f"{what} is neither in the DVC cache nor on its remote"
-        raise WorldError(message, hint="whoever has it can bring it there: dvc push") from error
     except Exception as error:  # the SDKs' errors share no base class
+        if _is_missing(error):
+            message = f"{what} is neither in the DVC cache nor on its remote"
+            raise WorldError(message, hint="whoever has it can bring it there: dvc push") from error
         reason = str(error).strip().splitlines()
         raise WorldError(f"DVC failed on {what}: {reason[0] if reason else type(error).__name__}") from error
     finally:
-        log.setLevel(level)
+        for log, level in logs:
+            log.setLevel(level)
+
+
+def _is_missing(error: BaseException | None) -> bool:
+    """Whether a file that is not there is at the bottom: of a folder's listing DVC says only that it failed to load."""
+    while error is not None and not isinstance(error, FileNotFoundError):
+        error = error.__cause__ or error.__context__
+    return error is not None

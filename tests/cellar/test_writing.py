@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import threading
 from pathlib import Path
 
 import pytest
 
 from gitcellar.cellar import writing
-from gitcellar.cellar.moving import DivergedError, push_models
+from gitcellar.cellar.moving import DivergedError, fetch_checkpoints, push_models
 from gitcellar.cellar.reading import read_cellar, read_state
 from gitcellar.core.chain import read_links, walk_back
 from gitcellar.core.errors import CellarError, InvalidError, NotFoundError
@@ -376,3 +377,24 @@ def test_foreign_tags_are_counted_on_and_named(stocked: Bench) -> None:
     outcome = stocked.assign("vit-l/projectA@1.0.1", "production")
     assert outcome.tags == ("vit-l/projectA#production#8",)
     assert read_cellar(stocked.repository)[A].anomalies == ()
+
+
+def test_a_version_without_its_weights_is_not_pushed(stocked: Bench) -> None:
+    stocked.declare("vit-l/projectA", "A 2", base="vit-l/base@1.0")
+    stocked.register("vit-l/projectA")
+    for path in (stocked.work / ".dvc/cache/files").rglob("*"):
+        if path.is_file() and path.read_text() == "A 2":
+            path.unlink()
+    with pytest.raises(CellarError, match="models/vit-l-projectA is neither in the DVC cache nor on its remote"):
+        push_models(stocked.repository, "origin", [], coordinated=True)
+    assert "vit-l/projectA@1.0.2" not in remote_tags(stocked)
+
+
+@pytest.mark.parametrize("content", ["B 1", {"a": "1", "b": "2"}], ids=["file", "folder"])
+def test_a_fetch_of_weights_that_are_nowhere_is_told(stocked: Bench, content: str | dict[str, str]) -> None:
+    commit = stocked.declare("vit-l/projectB", content, base="vit-l/base@1.0")
+    stocked.register("vit-l/projectB", push=True)
+    shutil.rmtree(stocked.storage)
+    shutil.rmtree(stocked.work / ".dvc/cache")
+    with pytest.raises(CellarError, match="models/vit-l-projectB is neither"):
+        fetch_checkpoints(stocked.repository, [(ModelName("vit-l/projectB"), commit)])

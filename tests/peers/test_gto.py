@@ -90,7 +90,11 @@ def test_what_gto_writes_is_read_as_it_is(plain: Path) -> None:
     assert (resolved["version"], resolved["tag"]) == ("1.0.1", "churn@v1.0.1")
     assert run(plain, "gitcellar", "resolve", "models:seg@v2.0.0").status == 0
     # What GTO tells of each event, gitcellar tells too.
-    theirs = {(e["ref"], e["event"], e["commit"]) for e in json.loads(gto(plain, "history", "--json").out) if e["event"] != "commit"}
+    theirs = {
+        (e["ref"], e["event"], e["commit"])
+        for e in json.loads(gto(plain, "history", "--json").out)
+        if e["event"] != "commit"
+    }
     ours = json.loads(run(plain, "gitcellar", "history", "--json").out)["events"]
     words = {"registered": "registration", "assigned": "assignment", "deprecated": "deprecation"}
     told = {(e["tag"], words[e["event"]], e["commit"]) for e in ours}
@@ -117,9 +121,14 @@ def test_taking_a_version_out_of_a_stage_is_where_the_two_differ(plain: Path) ->
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(st.tuples(st.sampled_from(["churn", "nlp/base", "nlp/a", "x:y"]), st.sampled_from(["dev", "prod", None])), max_size=14)
+    st.lists(
+        st.tuples(st.sampled_from(["churn", "nlp/base", "nlp/a", "x:y"]), st.sampled_from(["dev", "prod", None])),
+        max_size=14,
+    )
 )
-def test_both_tell_the_same_of_any_history(tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, str | None]]) -> None:
+def test_both_tell_the_same_of_any_history(
+    tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, str | None]]
+) -> None:
     import gto.api
 
     folder = tmp_path_factory.mktemp("history")
@@ -135,7 +144,9 @@ def test_both_tell_the_same_of_any_history(tmp_path_factory: pytest.TempPathFact
             tags.append((f"{name}@v1.{counts[model]}.0", "HEAD"))
         if stage is not None:
             counters[model] = counters.get(model, 0) + 1
-            tags.append((f"{name}#{stage}#{counters[model]}", f"refs/tags/{name}@v1.{1 + second % counts[model]}.0^{{}}"))
+            tags.append(
+                (f"{name}#{stage}#{counters[model]}", f"refs/tags/{name}@v1.{1 + second % counts[model]}.0^{{}}")
+            )
         for place, (tag, target) in enumerate(tags):
             tag_at(folder, tag, target, 10 * second + place)
     with GitRepositoryFolder(folder):
@@ -223,7 +234,9 @@ def test_dvc_artifacts_get_delivers_what_is_written_in_gtos_dialect(
 
 
 def test_dvc_get_delivers_by_tag_in_either_dialect(stocked: Bench, tmp_path: Path) -> None:
-    done = run(tmp_path, "dvc", "get", stocked.url, "models/vit-l-projectA", "--rev", "vit-l/projectA@1.0.1", "-o", "out", "-q")
+    done = run(
+        tmp_path, "dvc", "get", stocked.url, "models/vit-l-projectA", "--rev", "vit-l/projectA@1.0.1", "-o", "out", "-q"
+    )
     assert done.status == 0, done.err
     assert (tmp_path / "out").read_text() == "A 1"
 
