@@ -49,6 +49,7 @@ stages: [staging, production, archived]
 _MANIFEST = """\
 # What this commit declares about its models: a flat map from names to entries. gitcellar add writes it.
 # gitcellar schema artifacts prints its JSON Schema for editors.
+{}
 """
 
 

@@ -56,9 +56,10 @@ def merge_entry(path: Path, keys: tuple[str, ...], entry: Mapping[str, Any]) -> 
     yaml.width = 120
     yaml.indent(mapping=2, sequence=4, offset=2)
     document = yaml.load(content.decode()) if content.strip() else None
-    # A file of comments alone has no mapping that they could belong to, so they are put back in front.
-    lead = content.decode() if document is None else ""
-    if document is None:
+    lead = ""
+    if not document:
+        # Comments have no mapping that they could belong to, so they are put back in front.
+        lead = "".join(line for line in content.decode().splitlines(keepends=True) if line.startswith(("#", "\n")))
         document = CommentedMap()
     place = document
     for key in keys:

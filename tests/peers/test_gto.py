@@ -274,3 +274,14 @@ def test_dvc_yamls_artifacts_serve_as_manifest_in_a_cellar_of_gto(bench: Bench, 
         assert (tmp_path / "out").read_text() == "m"
     described = run(bench.work, "gitcellar", "describe", "models:seg@1.0.0")
     assert "description  Segments" in described.out
+
+
+def test_gto_reads_a_cellar_that_was_just_set_up(plain: Path) -> None:
+    assert run(plain, "gitcellar", "init", "--dialect", "gto").status == 0
+    git(plain, "add", "-A")
+    git(plain, "commit", "-q", "-m", "a cellar")
+    gto(plain, "register", "churn", "--version", "v1.0.0")
+    assert shown_by_gto(plain) == {"churn": ("v1.0.0", {})}
+    (plain / "w").write_text("w")
+    assert run(plain, "gitcellar", "add", "vit-l/base", "w").status == 0
+    assert (plain / "artifacts.yaml").read_text().splitlines()[-2:] == ["vit-l/base:", "  path: w"]

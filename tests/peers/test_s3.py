@@ -14,7 +14,7 @@ from tests.support.cellars import Bench, make_bench
 from tests.support.processes import run
 
 BUCKET = "weights"
-SECRET = "a-secret-of-the-test"
+CREDENTIAL = "only-for-the-test"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def endpoint() -> Iterator[str]:
 def s3(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A bucket, and credentials in the environment alone."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", CREDENTIAL)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     client = boto3.client("s3", endpoint_url=endpoint)
@@ -136,4 +136,4 @@ def test_a_checkpoint_may_stay_where_it_is(stored: Bench, s3: Any, tmp_path: Pat
 def test_credentials_are_written_nowhere(stored: Bench) -> None:
     for path in stored.folder.rglob("*"):
         if path.is_file():
-            assert SECRET.encode() not in path.read_bytes(), path
+            assert CREDENTIAL.encode() not in path.read_bytes(), path

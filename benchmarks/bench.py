@@ -1,0 +1,159 @@
+"""The numbers of docs/performance.md, beside git, GTO and DVC in one run: `make bench`.
+
+A benchmark is no test: it always ends with 0, and says which limits were met. Ratios count, for machines differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from cellars import MODEL, git, make_cellar
+from timing import Measured, measure
+
+BIN = Path(sys.executable).parent
+GITCELLAR, GTO, DVC = (str(BIN / name) for name in ("gitcellar", "gto", "dvc"))
+IMPORTS = [sys.executable, "-c", "import click, git"]
+SHOW_REF = ["git", "show-ref", "-d", "--tags"]
+
+
+def main() -> None:
+    """Run the whole benchmark in a folder of its own, which is removed afterwards."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--most", type=int, default=1_000_000, help="tags in the largest cellar")
+    parser.add_argument("--gto-most", type=int, default=10_000, help="tags in the largest cellar that GTO is given")
+    parser.add_argument("--runs", type=int, default=7, help="counted runs of each command")
+    parser.add_argument("--get-size", type=int, default=1024, help="MiB of the checkpoint that is downloaded")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="gitcellar-bench-") as name:
+        folder = Path(name)
+        _be_neutral(folder)
+        version = git(folder, "--version")
+        print(f"Python {platform.python_version()}, {version}, {os.cpu_count()} cores; medians of whole processes")
+        sizes = [size for size in (100, 1_000, 10_000, 100_000, 1_000_000) if size <= options.most]
+        results = {size: bench_reading(folder, size, options.runs) for size in sizes}
+        gto = {size: bench_gto(folder, size) for size in sizes if size <= options.gto_most}
+        got = bench_get(folder, options.get_size, max(3, options.runs // 2))
+    print_limits(results, gto, got)
+
+
+def bench_reading(folder: Path, size: int, runs: int) -> dict[str, Measured]:
+    """Every reader, and a registration that stops before it writes, in a cellar of `size` tags."""
+    cellar = folder / f"cellar{size}"
+    make_cellar(cellar, size)
+    _declare(cellar)
+    commands = {
+        "git show-ref -d --tags": SHOW_REF,
+        "import click, git": IMPORTS,
+        "show --plain": [GITCELLAR, "show", "--plain"],
+        "show --json": [GITCELLAR, "show", "--json"],
+        "show MODEL": [GITCELLAR, "show", "--plain", MODEL],
+        "resolve": [GITCELLAR, "resolve", f"{MODEL}#production"],
+        "register --dry-run": [GITCELLAR, "register", "rack0/base", "HEAD", "--dry-run"],
+    }
+    measured = measure(commands, cellar, runs=runs if size < 1_000_000 else max(3, runs // 2))
+    _print_table(f"{size:,} tags", measured)
+    shutil.rmtree(cellar)
+    return measured
+
+
+def bench_gto(folder: Path, size: int) -> dict[str, Measured]:
+    """GTO's and our overview of the same cellar, in GTO's spelling. GTO takes minutes of a large one: one run."""
+    cellar = folder / f"gto{size}"
+    make_cellar(cellar, size, dialect="gto")
+    ours = measure({"gitcellar show": [GITCELLAR, "show"]}, cellar, runs=5)
+    theirs = measure({"gto show": [GTO, "show"]}, cellar, runs=3 if size < 10_000 else 1, warm_up=size < 10_000)
+    _print_table(f"{size:,} tags in GTO's spelling", ours | theirs)
+    shutil.rmtree(cellar)
+    return ours | theirs
+
+
+def bench_get(folder: Path, size: int, runs: int) -> dict[str, Measured]:
+    """Downloads of one checkpoint from the same DVC remote, a local folder, through the same bare URL."""
+    work, remote, target = folder / "get", folder / "get.git", folder / "target"
+    git(folder, "init", "-q", "--bare", "-b", "main", str(remote))
+    git(folder, "init", "-q", "-b", "main", str(work))
+    git(work, "remote", "add", "origin", str(remote))
+    (work / ".dvc").mkdir()
+    (work / ".dvc/config").write_text(f"[core]\n    remote = s\n['remote \"s\"']\n    url = {folder / 'storage'}\n")
+    with open(work / "model.bin", "wb") as checkpoint:
+        for _ in range(size):
+            checkpoint.write(os.urandom(1024 * 1024))
+    _gitcellar(work, "add", "vit-l/base", "model.bin")
+    git(work, "add", "-A")
+    git(work, "commit", "-q", "-m", "a checkpoint")
+    _gitcellar(work, "register", "vit-l/base", "--push")
+    url = remote.as_uri()
+
+    def clear() -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir()
+
+    commands = {
+        "dvc get": [DVC, "get", url, "model.bin", "--rev", "vit-l/base@0.1", "-o", str(target / "a"), "-q"],
+        "gitcellar get": [GITCELLAR, "get", "vit-l/base@0.1", "--repo", url, "-o", str(target / "b")],
+    }
+    measured = measure(commands, folder, runs=runs, before=clear)
+    _print_table(f"get of {size} MiB", measured)
+    return measured
+
+
+def print_limits(
+    results: dict[int, dict[str, Measured]], gto: dict[int, dict[str, Measured]], got: dict[str, Measured]
+) -> None:
+    """Each limit that this run could hold, with what it measured."""
+    print("\nlimits")
+    if 100_000 in results:
+        found = results[100_000]
+        refs, imports = found["git show-ref -d --tags"].seconds, found["import click, git"].seconds
+        _limit("show --plain at 100,000: 8 x show-ref + imports, s", found["show --plain"].seconds, 8 * refs + imports)
+        _limit("show --plain at 100,000: memory, MB", found["show --plain"].megabytes, 250)
+        _limit("show --json at 100,000: 14 x show-ref + imports, s", found["show --json"].seconds, 14 * refs + imports)
+    most = max(results)
+    few, many = results[min(results)], results[most]
+    _limit(f"resolve at {most:,} / at {min(results)}", many["resolve"].seconds / few["resolve"].seconds, 1.5)
+    _limit(f"resolve at {most:,} / imports", many["resolve"].seconds / many["import click, git"].seconds, 2)
+    if 10_000 in gto:
+        slower = gto[10_000]["gitcellar show"].seconds / gto[10_000]["gto show"].seconds
+        _limit("gitcellar show / gto show at 10,000", slower, 1 / 300)
+    _limit("gitcellar get / dvc get", got["gitcellar get"].seconds / got["dvc get"].seconds, 1.1)
+
+
+def _limit(what: str, value: float, limit: float) -> None:
+    print(f"  {'met' if value <= limit else 'NOT met'}: {what}: {value:.3g}, at most {limit:.3g}")
+
+
+def _print_table(title: str, measured: dict[str, Measured]) -> None:
+    print(f"\n{title}")
+    for name, found in measured.items():
+        print(f"  {name:<24} {found.seconds:9.3f} s {found.megabytes:8.0f} MB", flush=True)
+
+
+def _declare(cellar: Path) -> None:
+    """A checkpoint that can be registered as the next version of a base model."""
+    (cellar / ".dvc").mkdir()
+    (cellar / ".dvc/config").write_text("")
+    (cellar / "w.bin").write_text("weights")
+    _gitcellar(cellar, "add", "rack0/base", "w.bin")
+    git(cellar, "add", "-A")
+    git(cellar, "commit", "-q", "-m", "weights")
+
+
+def _gitcellar(folder: Path, *args: str) -> None:
+    subprocess.run([GITCELLAR, *args], cwd=folder, check=True, capture_output=True)
+
+
+def _be_neutral(folder: Path) -> None:
+    (folder / "gitconfig").write_text("[user]\nname = A\nemail = a@example.com\n")
+    os.environ.update(HOME=str(folder), GIT_CONFIG_GLOBAL=str(folder / "gitconfig"), GIT_CONFIG_NOSYSTEM="1")
+    os.environ.update(GIT_COMMITTER_NAME="A", GIT_COMMITTER_EMAIL="a@example.com", DVC_NO_ANALYTICS="1")
+
+
+if __name__ == "__main__":
+    main()
