@@ -44,7 +44,7 @@ def init(context: click.Context, dialect: Literal["cellar", "gto"], as_json: boo
         print_json(document)
     elif created:
         say("Created", ", ".join(created))
-        say("Next", f"dvc remote add -d NAME URL, then git add {shlex.join([*created, '.dvc'])} && git commit")
+        say("Next", f"dvc remote add -d NAME URL, then git add {shlex.join(created)} && git commit")
     else:
         say("Nothing to do", "this is a cellar already")
 
