@@ -13,14 +13,15 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from gitcellar.core.documents import parse_document
 from gitcellar.core.errors import CellarError, InvalidError, NotFoundError, WorldError
 
 CONFIG = ".dvc/config"
-_CHUNK = 1024 * 1024
+_CHUNK = 4 * 1024 * 1024
 
 # Called with what is read or written and its size in bytes; gives a function that takes the bytes done since.
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -58,7 +59,9 @@ class Tracking:
 class Checkpoint:
     """A checkpoint that can be read: a file, or a folder of files in the order of their paths."""
 
-    def __init__(self, path: str, files: list[TrackedFile], *, is_folder: bool, opener: Callable[[str], IO[bytes]]):
+    def __init__(
+        self, path: str, files: list[TrackedFile], *, is_folder: bool, opener: Callable[[str], BufferedIOBase]
+    ):
         self.path = path
         self.files = files
         self.is_folder = is_folder
@@ -69,12 +72,19 @@ class Checkpoint:
         """Bytes of all files, as far as they are recorded."""
         return sum(file.size or 0 for file in self.files)
 
-    def read(self, file: TrackedFile) -> Iterator[bytes]:
-        """Stream one file, from the cache or else from the remote. Raise WorldError, whatever the storage raised."""
+    def read(self, file: TrackedFile) -> Iterator[memoryview]:
+        """Stream one file, from the cache or else from the remote. Raise WorldError, whatever the storage raised.
+
+        Two buffers take turns, so a chunk holds until the next but one is asked for: fresh memory for every chunk
+        cost as much as reading it.
+        """
         where = f"{self.path}/{file.path}" if file.path else self.path
+        width = min(_CHUNK, max(1, file.size or _CHUNK))
+        buffers = [memoryview(bytearray(width)), memoryview(bytearray(width))]
         with _explained(where), self._open(where) as source:
-            while chunk := source.read(_CHUNK):
-                yield chunk
+            while size := source.readinto(buffers[0]):
+                yield buffers[0][:size]
+                buffers.reverse()
 
 
 def tracking_files(path: str) -> list[str]:

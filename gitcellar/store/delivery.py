@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -74,15 +75,19 @@ def _stream(
     sha256 = hashlib.sha256()
     # Only a registration, which writes nothing, has to know that DVC's record and the data agree.
     md5 = hashlib.md5(usedforsecurity=False) if sink is None and file.md5 else None
+    takers = [taker for taker in (sink and sink.write, md5 and md5.update) if taker]
     size = 0
-    for chunk in checkpoint.read(file):
-        sha256.update(chunk)
-        if md5 is not None:
-            md5.update(chunk)
-        if sink is not None:
-            sink.write(chunk)
-        size += len(chunk)
-        advance(len(chunk))
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        hashed = None
+        for chunk in checkpoint.read(file):
+            # Beside reading and writing, for that takes about as long, and none of it holds Python's lock.
+            if hashed is not None:
+                hashed.result()
+            hashed = beside.submit(sha256.update, chunk)
+            for take in takers:
+                take(chunk)
+            size += len(chunk)
+            advance(len(chunk))
     if md5 is not None and md5.hexdigest() != file.md5:
         raise MismatchError(
             f"{checkpoint.path}: the data in the DVC cache is not what its tracking file says",

@@ -201,12 +201,12 @@ def test_a_full_disk_is_told_and_leaves_nothing(live: Bench, tmp_path: Path) -> 
 def test_an_interrupted_download_leaves_no_half_file_in_place(
     live: Bench, tmp_path: Path, sign: signal.Signals
 ) -> None:
-    live.declare("vit-l/base", "x" * 3_000_000)
+    live.declare("vit-l/base", "x" * 9_000_000)
     live.register("vit-l/base")
     pipe = next(
         path
         for path in (live.work / ".dvc/cache/files").rglob("*")
-        if path.is_file() and path.stat().st_size == 3_000_000
+        if path.is_file() and path.stat().st_size == 9_000_000
     )
     pipe.unlink()
     os.mkfifo(pipe)  # a source that never ends: the download is caught in the middle
@@ -220,9 +220,9 @@ def test_an_interrupted_download_leaves_no_half_file_in_place(
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     with pipe.open("wb") as source:  # waits for the reader
-        source.write(b"x" * 2_000_000)
+        source.write(b"x" * 5_000_000)
         source.flush()
-        while not [path for path in to.rglob("*") if path.is_file() and path.stat().st_size]:
+        while process.poll() is None and not [p for p in to.rglob("*") if p.is_file() and p.stat().st_size]:
             time.sleep(0.01)
         errors = b""
         for _ in range(60):

@@ -19,7 +19,7 @@ class Result:
 
 def run(folder: Path, *command: str, env: dict[str, str] | None = None, stdin: str = "") -> Result:
     """Run a command in a folder; gitcellar, gto and dvc are those beside this Python."""
-    program = Path(sys.executable).with_name(command[0])
+    program = Path(sys.executable).parent / command[0]
     words = [str(program) if program.exists() else command[0], *command[1:]]
     done = subprocess.run(words, cwd=folder, input=stdin.encode(), capture_output=True, env=env, check=False)
     return Result(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
