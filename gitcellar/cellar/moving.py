@@ -45,10 +45,15 @@ class Parcel:
     tags: tuple[RefUpdate, ...]
     chained: frozenset[str]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tags' names, without `refs/tags/`."""
+        return tuple(update.ref.removeprefix("refs/tags/") for update in self.tags)
+
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What a push or fetch did."""
+    """What a push or fetch did: the tags that are new there or here, and how many objects of checkpoints."""
 
     tags: tuple[str, ...]
     checkpoints: int
@@ -73,10 +78,15 @@ def fetch_models(repository: GitRepository, remote: str, models: Iterable[ModelN
     try:
         repository.fetch(remote, refspecs)
     except GitError as error:
-        differing = _find_differing(repository, remote)
+        there = parse_listing(repository.list_remote_tags(remote))
+        here = {e.tag: e.object_id for events in parse_listing(repository.list_tags()).values() for e in events}
+        asked = [e for name, events in there.items() if names is None or name in names for e in events]
+        differing = [e.tag for e in asked if here.get(e.tag, e.object_id) != e.object_id]
         if differing:
             raise _diverged(differing, remote) from error
-        raise
+        if any(e.tag not in here for e in asked):
+            raise
+        # Git has brought everything but a tag that is none of the registry's, and is another one here.
     for name in names if names is not None else _tracked_models(repository, remote):
         _settle_tip(repository, remote, name)
 
@@ -110,29 +120,33 @@ def push_parcel(repository: GitRepository, remote: str, parcel: Parcel, *, coord
         if tips:
             repository.write_refs([RefUpdate(tracked, tips[-1], seen or "0" * len(tips[-1]))])
             seen = tips[-1]
-    return Moved(tuple(update.ref.removeprefix("refs/tags/") for update in parcel.tags), checkpoints)
+    return Moved(parcel.names, checkpoints)
+
+
+def find_parcels(repository: GitRepository, remote: str, models: Sequence[ModelName]) -> list[Parcel]:
+    """Every registry tag here that the remote has not, of some models or, of none named, of all; bases first."""
+    fetch_models(repository, remote, models or None)
+    there = {event.tag for events in parse_listing(repository.list_remote_tags(remote)).values() for event in events}
+    parcels: list[Parcel] = []
+    # A base goes before the project models that came from it.
+    here = sorted(parse_listing(repository.list_tags()).items(), key=lambda item: (item[0].kind != "base", item[0]))
+    for name, events in here:
+        missing = [event for event in events if event.tag not in there and event.commit]
+        if missing and (not models or name in models):
+            chained = find_unpushed(repository, remote, name)
+            # What git or GTO alone wrote stands in no chain, and goes before what may rest on it.
+            loose = [
+                RefUpdate(f"refs/tags/{e.tag}", e.object_id, "") for e in missing if e.object_id not in chained.chained
+            ]
+            parcels.append(Parcel(name, (*loose, *chained.tags), chained.chained))
+    return parcels
 
 
 def push_models(repository: GitRepository, remote: str, models: Sequence[ModelName], *, coordinated: bool) -> Moved:
-    """Push every registry tag here that the remote has not, of some models or, of none named, of all."""
-    fetch_models(repository, remote, models or None)
-    here = parse_listing(repository.list_tags())
-    there = {event.tag for events in parse_listing(repository.list_remote_tags(remote)).values() for event in events}
-    moved: list[str] = []
-    checkpoints = 0
-    # A base goes before the project models that came from it.
-    for name in sorted(models or here, key=lambda name: (name.kind != "base", name)):
-        chained = find_unpushed(repository, remote, name)
-        known = {update.ref for update in chained.tags}
-        loose = sorted(event.tag for event in here.get(name, ()) if event.tag not in there and event.commit)
-        extra = [tag for tag in loose if f"refs/tags/{tag}" not in known]
-        objects = {event.tag: event.object_id for event in here.get(name, ())}
-        updates = (*(RefUpdate(f"refs/tags/{tag}", objects[tag], "") for tag in extra), *chained.tags)
-        parcel = Parcel(name, updates, chained.chained)
-        result = push_parcel(repository, remote, parcel, coordinated=coordinated)
-        moved += result.tags
-        checkpoints += result.checkpoints
-    return Moved(tuple(moved), checkpoints)
+    """Push what `find_parcels` finds, one model after the other."""
+    parcels = find_parcels(repository, remote, models)
+    moved = [push_parcel(repository, remote, parcel, coordinated=coordinated) for parcel in parcels]
+    return Moved(tuple(tag for each in moved for tag in each.tags), sum(each.checkpoints for each in moved))
 
 
 def fetch_all(repository: GitRepository, remote: str, models: Sequence[ModelName]) -> Moved:
@@ -224,13 +238,6 @@ def _diverged(tags: Sequence[str], remote: str) -> DivergedError:
         f"{', '.join(tags)}: here and on {remote} are not the same history",
         hint=f"if they were never pushed, take them back and act again: git tag -d {quoted} && gitcellar fetch",
     )
-
-
-def _find_differing(repository: GitRepository, remote: str) -> list[str]:
-    """Registry tags that are another object here than on the remote."""
-    here = {e.tag: e.object_id for events in parse_listing(repository.list_tags()).values() for e in events}
-    there = parse_listing(repository.list_remote_tags(remote))
-    return sorted(e.tag for events in there.values() for e in events if here.get(e.tag, e.object_id) != e.object_id)
 
 
 def _tracked_models(repository: GitRepository, remote: str) -> list[ModelName]:

@@ -1,6 +1,6 @@
 """Where did a version come from? What a registration's trailers say of its base and its checkpoint.
 
-May import names, versions, digests and trailers.
+May import names, versions, events, tags, digests and trailers.
 """
 
 import re

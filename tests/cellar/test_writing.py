@@ -398,3 +398,40 @@ def test_a_fetch_of_weights_that_are_nowhere_is_told(stocked: Bench, content: st
     shutil.rmtree(stocked.work / ".dvc/cache")
     with pytest.raises(CellarError, match="models/vit-l-projectB is neither"):
         fetch_checkpoints(stocked.repository, [(ModelName("vit-l/projectB"), commit)])
+
+
+def test_a_dry_run_of_a_push_tells_what_it_would_push(stocked: Bench) -> None:
+    stocked.assign("vit-l/projectA@1.0.1", "production")
+    done = stocked.gitcellar("push", "--dry-run")
+    assert (done.status, done.out, done.err) == (0, "vit-l/projectA#production#1\n", "Would move: 1 tags to origin\n")
+    assert "vit-l/projectA#production#1" not in remote_tags(stocked)
+
+
+def test_tags_that_git_alone_wrote_are_pushed_too(stocked: Bench) -> None:
+    stocked.commit("more")
+    tag(stocked, "vit-l/base@1.1")
+    stocked.assign("vit-l/projectA@1.0.1", "production")
+    assert push_models(stocked.repository, "origin", [], coordinated=True).tags == (
+        "vit-l/base@1.1",
+        "vit-l/projectA#production#1",
+    )
+
+
+def test_a_moved_tag_that_is_nobodys_business_stops_no_fetch(stocked: Bench) -> None:
+    other = stocked.clone("bob")
+    tag(stocked, "nightly")
+    stocked.git("push", "-q", "origin", "nightly")
+    tag(other, "nightly")
+    stocked.assign("vit-l/projectA@1.0.1", "production", push=True)
+    done = other.gitcellar("fetch")
+    assert (done.status, done.out) == (0, "vit-l/projectA#production#1\n")
+
+
+def test_a_registry_tag_that_was_moved_on_the_remote_is_told(stocked: Bench) -> None:
+    other = stocked.clone("bob")
+    tag(other, "vit-l/projectB@1.0.1")
+    tag(stocked, "vit-l/projectB@1.0.1", "HEAD~1")
+    stocked.git("push", "-q", "origin", "vit-l/projectB@1.0.1")
+    done = other.gitcellar("fetch")
+    assert done.status == 1
+    assert done.err.startswith("Error: vit-l/projectB@1.0.1: here and on origin are not the same history\n")

@@ -8,7 +8,7 @@ import click
 
 from gitcellar.cellar.getting import get_checkpoint
 from gitcellar.cellar.judging import read_policy
-from gitcellar.cellar.moving import fetch_all, fetch_checkpoints, push_models
+from gitcellar.cellar.moving import Moved, fetch_all, fetch_checkpoints, find_parcels, push_models
 from gitcellar.cellar.reading import read_cellar
 from gitcellar.cellar.rows import SCHEMA, GetDocument, MoveDocument
 from gitcellar.core.names import parse_model_name
@@ -75,11 +75,12 @@ def get(context: click.Context, ref: str, output: str | None, force: bool, repo:
 
 @click.command()
 @click.argument("models", nargs=-1)
+@click.option("-n", "--dry-run", is_flag=True, help="Tell what would be pushed, and push nothing.")
 @click.option("--remote", metavar="NAME", default="origin", show_default=True, help="The remote to push to.")
 @as_json
 @in_path
 @click.pass_context
-def push(context: click.Context, models: tuple[str, ...], remote: str, as_json: bool) -> None:
+def push(context: click.Context, models: tuple[str, ...], dry_run: bool, remote: str, as_json: bool) -> None:
     """Push checkpoints, tags and tips to the remote.
 
     Checkpoints go first, to the DVC remote, so that a version on the remote always has its weights.
@@ -90,9 +91,14 @@ def push(context: click.Context, models: tuple[str, ...], remote: str, as_json: 
       gitcellar push vit-l/projectA --remote upstream
     """
     repository = find_repository(context)
-    coordinated = read_policy(repository, remote).coordination
-    moved = push_models(repository, remote, [parse_model_name(name) for name in models], coordinated=coordinated)
-    _report(MoveDocument(schema=SCHEMA, tags=list(moved.tags), checkpoints=moved.checkpoints), as_json, f"to {remote}")
+    names = [parse_model_name(name) for name in models]
+    if dry_run:
+        parcels = find_parcels(repository, remote, names)
+        moved = Moved(tuple(tag for parcel in parcels for tag in parcel.names), 0)
+    else:
+        moved = push_models(repository, remote, names, coordinated=read_policy(repository, remote).coordination)
+    document = MoveDocument(schema=SCHEMA, tags=list(moved.tags), checkpoints=moved.checkpoints)
+    _report(document, as_json, f"to {remote}", done="Would move" if dry_run else "Moved")
 
 
 @click.command()
@@ -123,10 +129,11 @@ def fetch(context: click.Context, models: tuple[str, ...], checkpoints: bool, re
             if held.stages or held.version == state.latest
         }
         brought = fetch_checkpoints(repository, sorted(wanted))
-    _report(MoveDocument(schema=SCHEMA, tags=list(moved.tags), checkpoints=brought), as_json, f"from {remote}")
+    document = MoveDocument(schema=SCHEMA, tags=list(moved.tags), checkpoints=brought)
+    _report(document, as_json, f"from {remote}", done="Moved")
 
 
-def _report(document: MoveDocument, as_json: bool, where: str) -> None:
+def _report(document: MoveDocument, as_json: bool, where: str, *, done: str) -> None:
     if as_json:
         print_json(document)
         return
@@ -134,6 +141,6 @@ def _report(document: MoveDocument, as_json: bool, where: str) -> None:
         click.echo(tag)
     objects = f" and {document['checkpoints']} checkpoint objects" if document["checkpoints"] else ""
     if document["tags"] or objects:
-        say("Moved", f"{len(document['tags'])} tags{objects} {where}")
+        say(done, f"{len(document['tags'])} tags{objects} {where}")
     else:
         say("Nothing to do", f"everything is up to date {where}")
