@@ -6,7 +6,7 @@ May import core, store, cellar.reading and cellar.getting.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitcellar.cellar.describing import read_entry
 from gitcellar.cellar.getting import read_tracking
@@ -38,12 +38,24 @@ class DivergedError(CellarError):
 
 
 @dataclass(frozen=True, slots=True)
+class Tips:
+    """A model's newest event here and on a remote, both as they were at one moment; None where there is none."""
+
+    ours: str | None
+    theirs: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Parcel:
-    """Tags of one model to push, oldest first: each a ref with its object, and those that the chain links."""
+    """Tags of one model to push, oldest first: each a ref with its object, and those that the chain links.
+
+    `lease` is the tip that the remote must still have: the one that the first of them was written after.
+    """
 
     model: ModelName
     tags: tuple[RefUpdate, ...]
     chained: frozenset[str]
+    lease: str | None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,26 +103,31 @@ def fetch_models(repository: GitRepository, remote: str, models: Iterable[ModelN
         _settle_tip(repository, remote, name)
 
 
-def find_unpushed(repository: GitRepository, remote: str, model: ModelName) -> Parcel:
-    """The events here that the chain has beyond the remote's tip, as the last fetch saw it."""
+def read_tips(repository: GitRepository, remote: str, model: ModelName) -> Tips:
+    """A model's tips here and, as the last fetch saw it, on the remote."""
     refs = repository.find_refs([tip_ref(model), _tracked(remote, model)])
+    return Tips(refs.get(tip_ref(model)), refs.get(_tracked(remote, model)))
+
+
+def find_unpushed(repository: GitRepository, model: ModelName, tips: Tips) -> Parcel:
+    """The events here that the chain has beyond the remote's tip."""
     details = repository.read_details(model_patterns(model))
     names = {object_id: tag for tag, (object_id, _) in details.items()}
     links = read_links({object_id: found.message for object_id, found in details.values()})
-    there = set(walk_back(refs.get(_tracked(remote, model)), links))
-    ours = [object_id for object_id in walk_back(refs.get(tip_ref(model)), links) if object_id not in there]
-    tags = tuple(RefUpdate(f"refs/tags/{names[object_id]}", object_id, "") for object_id in reversed(ours))
-    return Parcel(model, tags, frozenset(ours))
+    there = set(walk_back(tips.theirs, links))
+    ours = [object_id for object_id in walk_back(tips.ours, links) if object_id not in there]
+    tags = tuple(RefUpdate(f"refs/tags/{names[object_id]}", object_id) for object_id in reversed(ours))
+    return Parcel(model, tags, frozenset(ours), tips.theirs)
 
 
 def push_parcel(repository: GitRepository, remote: str, parcel: Parcel, *, coordinated: bool) -> Moved:
     """Push checkpoints, then tags with the tip, three at a time, each time all or nothing.
 
-    Raise LostRaceError where the remote's tip is no longer the one last seen, GitError where the remote refused.
+    Raise LostRaceError where the remote's tip is no longer the parcel's lease, GitError where the remote refused.
     """
     checkpoints = sum(_push_checkpoint(repository, update) for update in parcel.tags)
     tracked = _tracked(remote, parcel.model)
-    seen = repository.find_refs([tracked]).get(tracked, "")
+    seen = parcel.lease or ""
     for start in range(0, len(parcel.tags), MOST_TAGS):
         batch = parcel.tags[start : start + MOST_TAGS]
         tips = [update.new for update in batch if update.new in parcel.chained] if coordinated else []
@@ -118,8 +135,8 @@ def push_parcel(repository: GitRepository, remote: str, parcel: Parcel, *, coord
         leases = {tip_ref(parcel.model): seen} if tips else {}
         _push_batch(repository, remote, parcel.model, updates, leases)
         if tips:
-            repository.write_refs([RefUpdate(tracked, tips[-1], seen or "0" * len(tips[-1]))])
             seen = tips[-1]
+            repository.write_refs([RefUpdate(tracked, seen, None)])
     return Moved(parcel.names, checkpoints)
 
 
@@ -133,12 +150,12 @@ def find_parcels(repository: GitRepository, remote: str, models: Sequence[ModelN
     for name, events in here:
         missing = [event for event in events if event.tag not in there and event.commit]
         if missing and (not models or name in models):
-            chained = find_unpushed(repository, remote, name)
+            chained = find_unpushed(repository, name, read_tips(repository, remote, name))
             # What git or GTO alone wrote stands in no chain, and goes before what may rest on it.
             loose = [
-                RefUpdate(f"refs/tags/{e.tag}", e.object_id, "") for e in missing if e.object_id not in chained.chained
+                RefUpdate(f"refs/tags/{e.tag}", e.object_id) for e in missing if e.object_id not in chained.chained
             ]
-            parcels.append(Parcel(name, (*loose, *chained.tags), chained.chained))
+            parcels.append(replace(chained, tags=(*loose, *chained.tags)))
     return parcels
 
 
@@ -226,7 +243,7 @@ def _settle_tip(repository: GitRepository, remote: str, model: ModelName) -> Non
         return
     # A tip whose tag is gone was never pushed, and its owner took it back.
     if ours is None or ours not in names or ours in walk_back(theirs, links):
-        repository.write_refs([RefUpdate(tip, theirs, ours or "0" * len(theirs))])
+        repository.write_refs([RefUpdate(tip, theirs, ours or "")])
         return
     shared = set(walk_back(theirs, links))
     raise _diverged([names[object_id] for object_id in walk_back(ours, links) if object_id not in shared], remote)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitcellar.cellar.describing import require_entry
 from gitcellar.cellar.getting import read_tracking
 from gitcellar.cellar.judging import Candidate, find_change_base, gather_change, read_policy
-from gitcellar.cellar.moving import LostRaceError, Parcel, fetch_models, find_unpushed, push_parcel
+from gitcellar.cellar.moving import LostRaceError, fetch_models, find_unpushed, push_parcel, read_tips
 from gitcellar.cellar.reading import detail_events, read_state, unknown_model
 from gitcellar.core.chain import PREVIOUS
 from gitcellar.core.digests import Digest
@@ -173,6 +173,9 @@ class _Act:
         if pushing:
             fetch_models(self.repository, self.options.remote, related)
         rules = read_policy(self.repository, self.options.remote).rules_of(self.model)
+        # Before the state: whoever writes between the two, here or there, moves a tip away from what is read here,
+        # and the act is planned anew.
+        tips = {name: read_tips(self.repository, self.options.remote, name) for name in related}
         state = read_state(self.repository, self.model)
         plan = self.plan(state, rules)
         if plan.tags and self.weigh and self.candidate is None:
@@ -182,25 +185,25 @@ class _Act:
         if not verdict.ok:
             raise RefusedError(verdict)
         created = bool(plan.tags) and not self.options.dry_run
-        written = self.make_tags(change, plan) if created else ()
-        if pushing:
-            for name in related:
-                parcel = find_unpushed(self.repository, self.options.remote, name)
-                if name == self.model:
-                    tags = (*parcel.tags, *written)
-                    parcel = Parcel(name, tags, parcel.chained | {update.new for update in written})
-                push_parcel(self.repository, self.options.remote, parcel, coordinated=rules.coordination)
+        tip = tips[self.model].ours
+        written = self.make_tags(change, plan, tip) if created else ()
+        for name in related if pushing else ():
+            parcel = find_unpushed(self.repository, name, tips[name])
+            if name == self.model:
+                chained = parcel.chained | {update.new for update in written}
+                parcel = replace(parcel, tags=(*parcel.tags, *written), chained=chained)
+            push_parcel(self.repository, self.options.remote, parcel, coordinated=rules.coordination)
         if created:
-            self.write_refs(written, change, pushed=pushing)
+            self.write_refs(written, change, tip, pushed=pushing)
         return self.report(plan, change, created, pushing)
 
-    def make_tags(self, change: Change, plan: Plan) -> tuple[RefUpdate, ...]:
+    def make_tags(self, change: Change, plan: Plan, tip: str | None) -> tuple[RefUpdate, ...]:
         """Store the tag objects, each naming the one before, and no ref yet: so far nothing has happened."""
         by = self.repository.read_identity()
         details = self.repository.read_details(model_patterns(self.model))
         # Readers that go by time, GTO above all, must find the order that the counters say.
         at = max((found.at for _, found in details.values()), default=0)
-        previous = self.repository.find_refs([tip_ref(self.model)]).get(tip_ref(self.model))
+        previous = tip
         if previous is None and change.state.events:
             ordered = detail_events(change.state, details)
             previous = ordered[-1].event.object_id if ordered else None
@@ -215,16 +218,14 @@ class _Act:
                 by=Identity(by.name, by.email, at, by.utc_offset),
                 message=format_message(plan.subject, self.options.message, _trailers(proposed, change, previous)),
             )
-            updates.append(RefUpdate(f"refs/tags/{tag}", previous, "0" * len(previous)))
+            updates.append(RefUpdate(f"refs/tags/{tag}", previous))
         return tuple(updates)
 
-    def write_refs(self, updates: tuple[RefUpdate, ...], change: Change, *, pushed: bool) -> None:
-        """Create the tags and move the tip, together. Raise LostRaceError where another process was first."""
-        tip = tip_ref(self.model)
-        before = self.repository.find_refs([tip]).get(tip)
+    def write_refs(self, updates: tuple[RefUpdate, ...], change: Change, tip: str | None, *, pushed: bool) -> None:
+        """Create the tags and move the tip from `tip`, together. Raise LostRaceError where somebody else was first."""
         moves = list(updates)
         if change.rules.coordination:
-            moves.append(RefUpdate(tip, updates[-1].new, before or "0" * len(updates[-1].new)))
+            moves.append(RefUpdate(tip_ref(self.model), updates[-1].new, tip or ""))
         try:
             self.repository.write_refs(moves)
         except GitError as error:
@@ -233,7 +234,7 @@ class _Act:
                 return  # a fetch that ran beside this brought them back from the remote
             if pushed:
                 fetch_models(self.repository, self.options.remote, [self.model])
-            elif any(update.ref in now for update in updates) or now.get(tip) != before:
+            elif any(update.ref in now for update in updates) or now.get(tip_ref(self.model), tip) != tip:
                 raise LostRaceError(f"another process wrote to {self.model} first") from error
             else:
                 raise

@@ -62,7 +62,7 @@ def _digest_all(
             digests[file.path] = _stream(checkpoint, file, None, advance)
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        with open(target, "xb") as sink:
+        with open(target, "xb", buffering=0) as sink:
             digests[file.path] = _stream(checkpoint, file, sink, advance)
     if not checkpoint.is_folder:
         return digests[""]

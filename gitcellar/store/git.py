@@ -48,11 +48,11 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class RefUpdate:
-    """A ref to create or move. `old` is what it must hold now: all zeros for a ref that must not exist yet."""
+    """A ref to create or move. `old` is what it must hold now: empty for one that must not exist, None for any."""
 
     ref: str
     new: str
-    old: str
+    old: str | None = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +223,9 @@ class GitRepository:
 
     def write_refs(self, updates: Sequence[RefUpdate]) -> None:
         """Create and move refs in one transaction: all of them or none, and only from their `old` values."""
-        lines = [f"update {update.ref} {update.new} {update.old}" for update in updates]
+        lines = [
+            f"update {u.ref} {u.new}" + ("" if u.old is None else f" {u.old or '0' * len(u.new)}") for u in updates
+        ]
         self._text(*_DURABLE, "update-ref", "--stdin", stdin="\n".join(["start", *lines, "prepare", "commit", ""]))
 
     def add_paths(self, paths: Sequence[str]) -> None:

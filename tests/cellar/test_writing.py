@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from gitcellar.core.names import ModelName
 from gitcellar.core.references import parse_reference
 from gitcellar.core.tags import model_patterns, tip_ref
 from gitcellar.policy.judge import RefusedError
+from gitcellar.store.git import GitRepository
 from gitcellar.store.git_errors import GitError
 from tests.support.cellars import Bench, make_bench, tag
 from tests.support.processes import git
@@ -435,3 +437,21 @@ def test_a_registry_tag_that_was_moved_on_the_remote_is_told(stocked: Bench) -> 
     done = other.gitcellar("fetch")
     assert done.status == 1
     assert done.err.startswith("Error: vit-l/projectB@1.0.1: here and on origin are not the same history\n")
+
+
+@pytest.mark.parametrize("push", [False, True], ids=["here", "on the remote"])
+def test_who_writes_between_anothers_plan_and_its_tags_is_not_forked_off(
+    stocked: Bench, monkeypatch: pytest.MonkeyPatch, push: bool
+) -> None:
+    write_tag = GitRepository.write_tag
+
+    def interrupted(self: GitRepository, *args: Any, **options: Any) -> str:
+        monkeypatch.setattr(GitRepository, "write_tag", write_tag)
+        stocked.assign("vit-l/projectA@1.0.1", "staging", push=push)
+        return write_tag(self, *args, **options)
+
+    monkeypatch.setattr(GitRepository, "write_tag", interrupted)
+    outcome = stocked.assign("vit-l/projectA@1.0.1", "production", push=push)
+    assert outcome.tags == ("vit-l/projectA#production#2",)
+    assert chain(stocked) == ["vit-l/projectA#production#2", "vit-l/projectA#staging#1", "vit-l/projectA@1.0.1"]
+    assert read_state(stocked.repository, A).anomalies == ()

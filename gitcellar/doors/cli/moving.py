@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from gitcellar.cellar.getting import get_checkpoint
-from gitcellar.cellar.judging import read_policy
 from gitcellar.cellar.moving import Moved, fetch_all, fetch_checkpoints, find_parcels, push_models
 from gitcellar.cellar.reading import read_cellar
 from gitcellar.cellar.rows import SCHEMA, GetDocument, MoveDocument
@@ -91,6 +90,8 @@ def push(context: click.Context, models: tuple[str, ...], dry_run: bool, remote:
       gitcellar push vit-l/projectA --remote upstream
     """
     repository = find_repository(context)
+    from gitcellar.cellar.judging import read_policy  # here, for get must not wait for it
+
     names = [parse_model_name(name) for name in models]
     if dry_run:
         parcels = find_parcels(repository, remote, names)
