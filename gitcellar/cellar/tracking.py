@@ -16,7 +16,7 @@ from gitcellar.cellar.reading import project_root
 from gitcellar.core.documents import as_document, validate
 from gitcellar.core.errors import InvalidError, NotFoundError
 from gitcellar.core.events import Assigned
-from gitcellar.core.manifest import DVC_FILE, FILE, Entry, parse_manifest
+from gitcellar.core.manifest import DVC_FILE, FILE, Entry, manifest_files, parse_manifest
 from gitcellar.core.names import ModelName
 from gitcellar.core.tags import Dialect, format_tag
 from gitcellar.policy.config import FILE as POLICY_FILE
@@ -51,6 +51,10 @@ _MANIFEST = """\
 # gitcellar schema artifacts prints its JSON Schema for editors.
 {}
 """
+
+
+# The keys of an entry whose text is a path.
+_PATHS = ("path", "metrics", "params", "environment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +97,16 @@ def add_model(repository: GitRepository, model: ModelName, path: str, declaratio
     format_tag(model, Assigned("staging", 1), dialect=policy.dialect)  # raises for a name that GTO cannot read
     is_url = "://" in path
     place = f"{model.text}/{posixpath.basename(path.rstrip('/'))}" if is_url else _inside(root, repository.path, path)
-    written = parse_manifest(read_file(root / FILE), FILE)
-    fields = {"path": place, **declaration.fields}
+    manifest, before = _find_declared(root, model)
+    fields = {"path": place, **_with_paths(root, repository.path, declaration.fields)}
     if declaration.data:
-        fields["data"] = [dict(item) for item in declaration.data]
-    entry = _merged(model, written.get(model), fields)
+        fields["data"] = [_with_paths(root, repository.path, item) for item in declaration.data]
+    entry = _merged(model, before, fields)
+    folder = posixpath.dirname(manifest)
+    written = _relative_to(folder, fields)
     files = track_url(root, path, place) if is_url else track(root, place)
-    merge_entry(root / FILE, (model.text,), fields)
-    files = [FILE, *files]
+    merge_entry(root / manifest, (model.text.removeprefix(f"{folder}/"),), written)
+    files = [manifest, *files]
     if policy.dialect == "gto":
         mirrored = {"path": entry.path, "type": entry.type, "desc": entry.description, "labels": entry.labels}
         merge_entry(
@@ -108,6 +114,36 @@ def add_model(repository: GitRepository, model: ModelName, path: str, declaratio
         )
         files.append(DVC_FILE)
     return Declared(model, entry, tuple(dict.fromkeys(files)))
+
+
+def _find_declared(root: Path, model: ModelName) -> tuple[str, Entry | None]:
+    """The manifest that declares a model, and its entry there; the root's where none does yet."""
+    for file in manifest_files(model):
+        if posixpath.basename(file) == FILE:
+            entry = parse_manifest(read_file(root / file), file).get(model)
+            if entry is not None:
+                return file, entry
+    return FILE, None
+
+
+def _with_paths(root: Path, where: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a declaration, with the files that it names as paths from the root."""
+    return {k: _inside(root, where, v) if k in _PATHS and isinstance(v, str) else v for k, v in values.items()}
+
+
+def _relative_to(folder: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The same fields as they stand in the manifest of a folder. Raise InvalidError for a path outside it."""
+
+    def strip(path: str) -> str:
+        if folder and not path.startswith(f"{folder}/"):
+            hint = f"move it there, or move the entry to the root's {FILE}"
+            raise InvalidError(f"{path} is outside {folder}/, whose {FILE} declares the model", hint=hint)
+        return path.removeprefix(f"{folder}/")
+
+    written: dict[str, Any] = {k: strip(v) if k in _PATHS and isinstance(v, str) else v for k, v in fields.items()}
+    if "data" in written:
+        written["data"] = [{k: strip(v) if k == "path" else v for k, v in item.items()} for item in written["data"]]
+    return written
 
 
 def _merged(model: ModelName, before: Entry | None, fields: Mapping[str, Any]) -> Entry:
@@ -125,7 +161,7 @@ def _inside(root: Path, where: Path, path: str) -> str:
     """A path as typed, as one from the root. Raise for what is not there, or outside."""
     full = where / path
     if not full.exists() and not full.with_name(f"{full.name}.dvc").exists():
-        raise NotFoundError(f"there is no {path!r} to track", hint="train it first, or give an s3://… URL")
+        raise NotFoundError(f"there is no file or folder {path!r}", hint="a path is one from the current folder")
     if any(part.is_symlink() for part in [full, *full.parents] if root.resolve() in part.absolute().parents):
         raise InvalidError(f"{path!r} is or goes through a symbolic link", hint="give the path of the real file")
     try:

@@ -35,6 +35,7 @@ def test_init_in_a_folder_below_the_root_sets_the_root_up(tmp_path: Path) -> Non
 def test_add_writes_the_entry_and_says_what_to_commit(bench: Bench) -> None:
     (bench.work / "m").mkdir()
     (bench.work / "m/w.bin").write_text("w")
+    (bench.work / "data/photos").mkdir(parents=True)
     words = [
         "--base",
         "vit-l/base@1.2",
@@ -122,9 +123,41 @@ def test_add_tracks_only_what_is_there_and_inside(bench: Bench, path: str) -> No
 def test_add_from_below_the_root_takes_paths_from_there(bench: Bench) -> None:
     (bench.work / "m").mkdir()
     (bench.work / "m/w.bin").write_text("w")
-    done = run(bench.work / "m", "gitcellar", "add", "vit-l/base", "w.bin")
+    (bench.work / "m/metrics.json").write_text('{"accuracy": 0.9}')
+    done = run(bench.work / "m", "gitcellar", "add", "vit-l/base", "w.bin", "--metrics", "metrics.json")
     assert done.status == 0, done.err
-    assert "path: m/w.bin" in (bench.work / "artifacts.yaml").read_text()
+    assert (bench.work / "artifacts.yaml").read_text() == "vit-l/base:\n  path: m/w.bin\n  metrics: m/metrics.json\n"
+    bench.commit()
+    assert run(bench.work / "m", "gitcellar", "register", "vit-l/base").status == 0
+    described = run(bench.work, "gitcellar", "describe", "vit-l/base@latest")
+    assert "metrics.accuracy  0.9" in described.out
+
+
+def test_add_tells_of_a_metrics_file_that_is_not_there(bench: Bench) -> None:
+    (bench.work / "w.bin").write_text("w")
+    done = bench.gitcellar("add", "vit-l/base", "w.bin", "--metrics", "nothing.json")
+    assert (done.status, done.err) == (
+        3,
+        "Error: there is no file or folder 'nothing.json'\nHint: a path is one from the current folder\n",
+    )
+    assert bench.git("status", "--porcelain") == "?? w.bin"
+
+
+def test_add_changes_an_entry_where_it_stands(bench: Bench) -> None:
+    (bench.work / "vit-l").mkdir()
+    (bench.work / "vit-l/artifacts.yaml").write_text("# ours\nbase: {path: old.bin, owner: me}\n")
+    (bench.work / "vit-l/w.bin").write_text("w")
+    done = bench.gitcellar("add", "vit-l/base", "vit-l/w.bin")
+    assert done.status == 0, done.err
+    assert done.out.splitlines()[0] == "vit-l/artifacts.yaml"
+    assert (bench.work / "vit-l/artifacts.yaml").read_text() == "# ours\nbase: {path: w.bin, owner: me}\n"
+    assert (bench.work / "artifacts.yaml").read_text() == ""
+    bench.commit()
+    assert bench.gitcellar("register", "vit-l/base").out == "vit-l/base@0.1\n"
+    (bench.work / "x.bin").write_text("x")
+    outside = bench.gitcellar("add", "vit-l/base", "x.bin")
+    assert outside.status == 3
+    assert outside.err.startswith("Error: x.bin is outside vit-l/, whose artifacts.yaml declares the model\n")
 
 
 def test_what_a_pipeline_produces_is_registered_from_its_lock(bench: Bench, tmp_path: Path) -> None:
