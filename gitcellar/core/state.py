@@ -12,6 +12,7 @@ from gitcellar.core.names import ModelName
 from gitcellar.core.versions import Version, by_precedence, newest
 
 ARCHIVED = "archived"
+_LAST = 10**9  # above every counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +125,14 @@ def fold_events(name: ModelName, events: Iterable[Event]) -> ModelState:
         elif type(fact) is Registered and not fact.counter:
             register(event, commit, fact.version)
         else:
-            # Of two events with one counter, what empties a stage comes last: nothing is live by contradiction.
-            counted.append((fact.counter, type(fact) is Unassigned, event.tag, event))
+            # Of two events with one counter, what empties a stage comes last, and so does what takes back without a
+            # counter, as GTO writes it: nothing is live by contradiction.
+            takes_back = isinstance(fact, Unassigned | Withdrawn)
+            place = fact.counter or (_LAST if takes_back else 0)
+            counted.append((place, takes_back, event.tag, event))
     counted.sort()
-    for counter, _, _, event in counted:
-        fold.take(event, counter)
+    for _, _, _, event in counted:
+        fold.take(event, event.fact.counter)
     return ModelState(
         name,
         events,
@@ -168,7 +172,7 @@ class _Fold:
         if isinstance(fact, Assigned):
             self.assign(event, commit, fact.stage)
         elif isinstance(fact, Unassigned):
-            self.vacate(fact.stage)
+            self.vacate(commit, fact.stage)
         elif isinstance(fact, Registered):
             self.register(event, commit, fact.version)
         elif isinstance(fact, Deprecated):
@@ -206,9 +210,13 @@ class _Fold:
         self.stages[stage] = Assignment(stage, version, event.tag, commit)
         self.last_stages[version] = stage
 
-    def vacate(self, stage: str) -> None:
-        held = self.stages.pop(stage, None)
-        if held and self.last_stages.get(held.version) == stage:
+    def vacate(self, commit: str, stage: str) -> None:
+        held = self.stages.get(stage)
+        # What is taken out is the version at the tagged commit; a stage that holds another one by now keeps it.
+        if held is None or self.at_commit.get(commit) != held.version:
+            return
+        del self.stages[stage]
+        if self.last_stages.get(held.version) == stage:
             del self.last_stages[held.version]
 
     def report(self, code: str, event: Event, message: str) -> None:

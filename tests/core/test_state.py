@@ -120,6 +120,17 @@ def test_a_stage_without_a_counter_is_older_than_any_with_one() -> None:
     assert holders(fold(("@1.0.1", "a"), ("#p", "a"))) == {"p": "1.0.1"}
 
 
+def test_what_takes_back_without_a_counter_comes_after_everything() -> None:
+    assert holders(fold(("@1.0.1", "a"), ("#p!", "a"), ("#p#1", "a"))) == {}
+    assert fold(("@v1.0.1#1", "a"), ("@v1.0.1!", "a")).latest is None
+
+
+def test_a_stage_keeps_its_version_when_another_one_is_taken_out() -> None:
+    assert holders(fold(("@1.0.1", "a"), ("@1.0.2", "b"), ("#p#1", "a"), ("#p#2", "b"), ("#p!#3", "a"))) == {
+        "p": "1.0.2"
+    }
+
+
 def test_deprecation_is_of_the_model() -> None:
     assert fold(("@1.0.1", "a"), ("@deprecated#1", "a")).deprecated
 
@@ -142,7 +153,8 @@ def test_the_state_is_that_of_a_dictionary_and_any_order_of_listing_gives_it(
             slots[stage] = version
             events.append((f"#{stage}#{counter}", f"commit {number}"))
         elif act == "out":
-            slots.pop(stage, None)
+            if slots.get(stage) == version:
+                del slots[stage]
             events.append((f"#{stage}!#{counter}", f"commit {number}"))
         else:
             withdrawn.add(version)
