@@ -62,7 +62,8 @@ def _digest_all(
             digests[file.path] = _stream(checkpoint, file, None, advance)
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        with open(target, "xb", buffering=0) as sink:
+        # Buffered, for a raw file may take less than it is given, and says so only in a number.
+        with open(target, "xb") as sink:
             digests[file.path] = _stream(checkpoint, file, sink, advance)
     if not checkpoint.is_folder:
         return digests[""]

@@ -180,16 +180,19 @@ def test_a_registration_of_gto_is_delivered_and_said_to_be_unproved(live: Bench,
     assert delivered.digest.sha256 == hashlib.sha256(b"A 2").hexdigest()
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(live: Bench, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("size", "room"), [(6_000_000, 4_000_000), (3_000_000, 2_097_152)], ids=["between chunks", "in the last chunk"]
+)
+def test_a_full_disk_is_told_and_leaves_nothing(live: Bench, tmp_path: Path, size: int, room: int) -> None:
     to = tmp_path / "out"
     to.mkdir()
     program = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000, 4_000_000));"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}));"
         f"sys.argv = ['gitcellar', '-C', {str(live.work)!r}, 'get', 'vit-l/base@latest', '-o', {str(to / 'x')!r}];"
         "from gitcellar.doors.cli.main import main; main()"
     )
-    live.declare("vit-l/base", "x" * 6_000_000)
+    live.declare("vit-l/base", "x" * size)
     live.register("vit-l/base")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
     assert done.returncode == 4
