@@ -49,7 +49,7 @@ class Demo:
         )
         for line in (done.stdout + done.stderr).splitlines():
             print(f"  {line}")
-        if (done.returncode != 0) != refused:
+        if done.returncode != (1 if refused else 0):
             sys.exit(f"demo: this was to {'be refused' if refused else 'succeed'}, and ended with {done.returncode}")
         return done.stdout
 
@@ -87,7 +87,9 @@ def main() -> None:
     if folder.exists() and any(folder.iterdir()):
         sys.exit(f"demo: {folder} is not empty; name another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    # Nobody's own git or DVC configuration takes part, and none is changed.
+    # Nobody's own git or DVC configuration takes part, and none is changed; least of all a running hook's repository.
+    for variable in [name for name in os.environ if name.startswith(("GIT_", "DVC_", "XDG_"))]:
+        del os.environ[variable]
     os.environ.update(HOME=str(folder / "home"), GIT_CONFIG_GLOBAL=str(folder / "gitconfig"), GIT_CONFIG_NOSYSTEM="1")
     os.environ.update(DVC_NO_ANALYTICS="1", NO_COLOR="1")
     (folder / "gitconfig").write_text("[user]\nname = Ada\nemail = ada@example.com\n[init]\ndefaultBranch = main\n")

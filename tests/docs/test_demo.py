@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,7 +12,9 @@ DEMO = Path(__file__).parents[2] / "examples/demo.py"
 
 
 def test_the_demo_builds_a_cellar_and_predicts_with_what_is_in_production(tmp_path: Path) -> None:
-    done = run(tmp_path, sys.executable, str(DEMO), str(tmp_path / "demo"))
+    # As from within a hook of another repository, which must not become the demo's.
+    environment = {**os.environ, "GIT_DIR": str(tmp_path / "elsewhere")}
+    done = run(tmp_path, sys.executable, str(DEMO), str(tmp_path / "demo"), env=environment)
     assert done.status == 0, done.out[-2000:] + done.err
     assert git(tmp_path / "demo/remote.git", "tag").splitlines() == [
         "digits/base@1.0",
@@ -26,6 +29,7 @@ def test_the_demo_builds_a_cellar_and_predicts_with_what_is_in_production(tmp_pa
         "digits/noisy@1.0.2",
         "digits/noisy@1.1.1",
     ]
+    assert not (tmp_path / "elsewhere").exists()
     accuracy = float(done.out.rpartition("accuracy: ")[2].split()[0])
     assert accuracy > 0.8
     again = run(tmp_path, sys.executable, str(DEMO), str(tmp_path / "demo"))
