@@ -21,7 +21,7 @@ BELOW = {
 }
 # What may be imported only in these files or folders. A folder ends with a slash.
 ROOMS = {
-    "git": ["store/git.py"],
+    "git": ["store/git_runner.py"],
     "dvc": ["store/checkpoints.py"],
     "click": ["doors/cli/"],
     "rich": ["doors/cli/output.py"],

@@ -20,9 +20,10 @@ from gitcellar.core.names import ModelName
 from gitcellar.core.references import Reference
 from gitcellar.core.state import VersionState
 from gitcellar.core.trailers import parse_message
-from gitcellar.store.checkpoints import Progress, Tracking, opened, silent, tracking_files
+from gitcellar.store.checkpoints import Progress, opened, silent
 from gitcellar.store.delivery import deliver
 from gitcellar.store.git import GitRepository, RefSource, cloned
+from gitcellar.store.tracking import Tracking, tracking_files
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,24 @@
-"""What must the judge know? Reads the policy, and everything that bears on a planned act and nothing else.
+"""What must the judge know of a planned act? Reads everything that bears on it and nothing else.
 
-May import core, policy, store and cellar.reading.
+May import core, policy, store, cellar.reading and cellar.evidence.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gitcellar.cellar.evidence import Wanted, commit_place, read_declarations
 from gitcellar.cellar.reading import read_cellar, read_checkpoints, read_state
 from gitcellar.core.digests import Digest
-from gitcellar.core.events import Registered
+from gitcellar.core.events import Assigned, Registered
 from gitcellar.core.lineage import Base
 from gitcellar.core.manifest import Entry
 from gitcellar.core.names import ModelName
 from gitcellar.core.state import ModelState
 from gitcellar.core.versions import Version
-from gitcellar.policy.change import Change
-from gitcellar.policy.config import FILE, ModelRules, Policy, parse_policy
+from gitcellar.policy.change import Act, ProposedTag
 from gitcellar.policy.plan import Plan
+from gitcellar.policy.settings import ModelRules
 from gitcellar.store.git import GitRepository
 
 
@@ -30,52 +31,69 @@ class Candidate:
     checkpoint: Digest
 
 
-def read_policy(repository: GitRepository, remote: str = "origin") -> Policy:
-    """The policy that judges: the remote's default branch's, where this clone knows it, or else HEAD's.
-
-    Never the work tree's, for then whoever breaks a rule could loosen it in the same breath.
-    """
-    heads = (f"refs/remotes/{remote}/HEAD", f"refs/remotes/{remote}/main", f"refs/remotes/{remote}/master", "HEAD")
-    found = repository.find_refs(heads)
-    protected = next((found[head] for head in heads if head in found), None)
-    content = repository.read_blobs(protected, [FILE]).get(FILE, b"") if protected else b""
-    return parse_policy(content)
-
-
-def gather_change(
+def gather_act(
     repository: GitRepository, plan: Plan, state: ModelState, rules: ModelRules, candidate: Candidate | None
-) -> Change:
+) -> Act:
     """The planned act as the judge wants it."""
     model = plan.model
-    registering = any(isinstance(proposed.fact, Registered) for proposed in plan.tags)
-    is_new = registering and not state.events
-    return Change(
+    registers = any(isinstance(proposed.fact, Registered) for proposed in plan.tags)
+    is_new = registers and not state.events
+    needed = find_needed(plan.tags, state, rules)
+    declared = read_declarations(repository, [Wanted(commit_place(commit), model, rules) for commit in needed.values()])
+    by_version = {version: declared[Wanted(commit_place(c), model, rules)] for version, c in needed.items()}
+    commits = [proposed.target for proposed in plan.tags]
+    return Act(
         model,
         plan.tags,
         state,
         rules,
-        base=read_state(repository, model.base) if registering and model.kind == "project" else None,
-        entry=candidate.entry if candidate else None,
+        base=read_state(repository, model.base) if registers and model.kind == "project" else None,
+        declared=by_version.pop(None, None),
+        earlier={version: found for version, found in by_version.items() if version is not None},
         checkpoint=candidate.checkpoint if candidate else None,
-        checkpoints=read_checkpoints(repository, state) if registering and not is_new else {},
+        checkpoints=read_checkpoints(repository, state) if registers and not is_new else {},
         neighbours=tuple(name.text for name in read_cellar(repository)) if is_new else (),
-        blocking=_find_blocking(repository, model) if is_new else (),
+        blocking=find_blocking(repository, model) if is_new else (),
+        unreachable=bool(registers and find_unreachable(repository, commits, rules)),
     )
 
 
-def find_change_base(change: Change) -> Base | None:
+def find_needed(tags: tuple[ProposedTag, ...], state: ModelState, rules: ModelRules) -> dict[Version | None, str]:
+    """The commits whose declarations bear on some tags: their own under None, and earlier versions under theirs."""
+    needed: dict[Version | None, str] = {}
+    for proposed in tags:
+        fact = proposed.fact
+        if isinstance(fact, Assigned) and rules.required_for.get(fact.stage):
+            needed[None] = proposed.target
+        if isinstance(fact, Registered):
+            needed[None] = proposed.target
+            for earlier in (state.predecessor(fact.version), state.newest_of((fact.version.triple[0] - 1,))):
+                if earlier is not None and earlier != fact.version:
+                    needed[earlier] = state.registrations[earlier].commit or ""
+    return needed
+
+
+def find_unreachable(repository: GitRepository, commits: list[str], rules: ModelRules) -> set[str]:
+    """Those of `commits` that no protected branch contains, here or, as this clone knows it, on a remote."""
+    if not rules.protected:
+        return set()
+    patterns = [f"refs/{place}/{branch}" for place in ("heads", "remotes/*") for branch in rules.protected]
+    return repository.list_commits_outside(commits, list(repository.list_ref_ids(*patterns).values()))
+
+
+def find_change_base(act: Act) -> Base | None:
     """The registration of the base that a judged registration of a project model is bound to."""
-    if change.base is None or change.rules.scheme != "cellar":
+    if act.base is None or act.rules.scheme != "cellar":
         return None
-    for proposed in change.tags:
+    for proposed in act.tags:
         if isinstance(proposed.fact, Registered):
             version = Version(proposed.fact.version.triple[:2])
-            event = change.base.registrations.get(version)
-            return Base(change.base.name, version, event.object_id) if event else None
+            event = act.base.registrations.get(version)
+            return Base(act.base.name, version, event.object_id) if event else None
     return None
 
 
-def _find_blocking(repository: GitRepository, model: ModelName) -> tuple[str, ...]:
+def find_blocking(repository: GitRepository, model: ModelName) -> tuple[str, ...]:
     """Tags that stand as files where the folders of this model's tags must."""
     parts = model.in_tag.split("/")
     folders = [f"refs/tags/{'/'.join(parts[:end])}" for end in range(1, len(parts))]

@@ -15,9 +15,10 @@ from gitcellar.core.errors import NO, CellarError, NotFoundError
 from gitcellar.core.events import Registered
 from gitcellar.core.names import ModelName, find_model_name
 from gitcellar.core.tags import find_tag_name, model_patterns, parse_listing, tip_ref
-from gitcellar.store.checkpoints import Tracking, fetch_checkpoint, push_checkpoint
+from gitcellar.store.checkpoints import fetch_checkpoint, push_checkpoint
 from gitcellar.store.git import GitRepository, RefUpdate
 from gitcellar.store.git_errors import GitError
+from gitcellar.store.tracking import Tracking
 
 # GitHub sends no event for a push of more than three tags.
 MOST_TAGS = 3

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gitcellar.cellar.judging import read_policy
+from gitcellar.cellar.policies import read_policy
 from gitcellar.cellar.reading import project_root
 from gitcellar.core.documents import as_document, validate
 from gitcellar.core.errors import InvalidError, NotFoundError

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 from gitcellar.cellar.describing import require_entry
 from gitcellar.cellar.getting import read_tracking
-from gitcellar.cellar.judging import Candidate, find_change_base, gather_change, read_policy
+from gitcellar.cellar.judging import Candidate, find_change_base, gather_act
 from gitcellar.cellar.moving import LostRaceError, fetch_models, find_unpushed, push_parcel, read_tips
+from gitcellar.cellar.policies import read_policy
 from gitcellar.cellar.reading import detail_events, read_state, unknown_model
 from gitcellar.core.chain import PREVIOUS
 from gitcellar.core.digests import Digest
@@ -26,8 +27,7 @@ from gitcellar.core.state import ModelState
 from gitcellar.core.tags import model_patterns, tip_ref
 from gitcellar.core.trailers import FORMAT, format_message
 from gitcellar.core.versions import Version
-from gitcellar.policy.change import Change, ProposedTag
-from gitcellar.policy.config import ModelRules
+from gitcellar.policy.change import Act, Change, ProposedTag
 from gitcellar.policy.judge import RefusedError, judge
 from gitcellar.policy.plan import (
     Plan,
@@ -39,10 +39,13 @@ from gitcellar.policy.plan import (
     plan_withdraw,
 )
 from gitcellar.policy.schemes import Bump
-from gitcellar.store.checkpoints import Progress, is_changed, opened, silent, tracking_files
+from gitcellar.policy.settings import ModelRules
+from gitcellar.store.checkpoints import Progress, is_changed, opened, silent
 from gitcellar.store.delivery import read_digest
+from gitcellar.store.environment import read_today
 from gitcellar.store.git import GitRepository, Identity, RefUpdate
 from gitcellar.store.git_errors import GitError
+from gitcellar.store.tracking import tracking_files
 
 _ATTEMPTS = 12
 _LONGEST_PAUSE = 2.0  # seconds
@@ -180,13 +183,13 @@ class _Act:
         plan = self.plan(state, rules)
         if plan.tags and self.weigh and self.candidate is None:
             self.candidate = self.weigh()
-        change = gather_change(self.repository, plan, state, rules, self.candidate)
-        verdict = judge(change)
+        act = gather_act(self.repository, plan, state, rules, self.candidate)
+        verdict = judge(Change(read_today(), (act,)))
         if not verdict.ok:
             raise RefusedError(verdict)
         created = bool(plan.tags) and not self.options.dry_run
         tip = tips[self.model].ours
-        written = self.make_tags(change, plan, tip) if created else ()
+        written = self.make_tags(act, plan, tip) if created else ()
         for name in related if pushing else ():
             parcel = find_unpushed(self.repository, name, tips[name])
             if name == self.model:
@@ -194,37 +197,37 @@ class _Act:
                 parcel = replace(parcel, tags=(*parcel.tags, *written), chained=chained)
             push_parcel(self.repository, self.options.remote, parcel, coordinated=rules.coordination)
         if created:
-            self.write_refs(written, change, tip, pushed=pushing)
-        return self.report(plan, change, created, pushing)
+            self.write_refs(written, act, tip, pushed=pushing)
+        return self.report(plan, act, created, pushing)
 
-    def make_tags(self, change: Change, plan: Plan, tip: str | None) -> tuple[RefUpdate, ...]:
+    def make_tags(self, act: Act, plan: Plan, tip: str | None) -> tuple[RefUpdate, ...]:
         """Store the tag objects, each naming the one before, and no ref yet: so far nothing has happened."""
         by = self.repository.read_identity()
         details = self.repository.read_details(model_patterns(self.model))
         # Readers that go by time, GTO above all, must find the order that the counters say.
         at = max((found.at for _, found in details.values()), default=0)
         previous = tip
-        if previous is None and change.state.events:
-            ordered = detail_events(change.state, details)
+        if previous is None and act.state.events:
+            ordered = detail_events(act.state, details)
             previous = ordered[-1].event.object_id if ordered else None
         updates: list[RefUpdate] = []
         for proposed in plan.tags:
-            tag = change.tag_of(proposed)
+            tag = act.tag_of(proposed)
             at = max(by.at, at + 1)
             previous = self.repository.write_tag(
                 tag,
                 proposed.target,
                 kind="commit",
                 by=Identity(by.name, by.email, at, by.utc_offset),
-                message=format_message(plan.subject, self.options.message, _trailers(proposed, change, previous)),
+                message=format_message(plan.subject, self.options.message, _trailers(proposed, act, previous)),
             )
             updates.append(RefUpdate(f"refs/tags/{tag}", previous))
         return tuple(updates)
 
-    def write_refs(self, updates: tuple[RefUpdate, ...], change: Change, tip: str | None, *, pushed: bool) -> None:
+    def write_refs(self, updates: tuple[RefUpdate, ...], act: Act, tip: str | None, *, pushed: bool) -> None:
         """Create the tags and move the tip from `tip`, together. Raise LostRaceError where somebody else was first."""
         moves = list(updates)
-        if change.rules.coordination:
+        if act.rules.coordination:
             moves.append(RefUpdate(tip_ref(self.model), updates[-1].new, tip or ""))
         try:
             self.repository.write_refs(moves)
@@ -239,9 +242,9 @@ class _Act:
             else:
                 raise
 
-    def report(self, plan: Plan, change: Change, created: bool, pushed: bool) -> Outcome:
-        state = change.state
-        tags = tuple(change.tag_of(proposed) for proposed in plan.tags)
+    def report(self, plan: Plan, act: Act, created: bool, pushed: bool) -> Outcome:
+        state = act.state
+        tags = tuple(act.tag_of(proposed) for proposed in plan.tags)
         commit = plan.tags[0].target if plan.tags else None
         if not plan.tags and plan.version is not None:
             held = state.stages.get(plan.stage) if plan.stage else state.find(plan.version)
@@ -250,19 +253,19 @@ class _Act:
         return Outcome(self.model, plan.subject, plan.version, plan.stage, tags, commit, checkpoint, created, pushed)
 
 
-def _trailers(proposed: ProposedTag, change: Change, previous: str | None) -> list[tuple[str, str]]:
+def _trailers(proposed: ProposedTag, act: Act, previous: str | None) -> list[tuple[str, str]]:
     """What a tag says to machines. Nothing in it depends on what a person typed as the message."""
-    version = getattr(proposed.fact, "version", None) or change.state.at_commit.get(proposed.target)
+    version = getattr(proposed.fact, "version", None) or act.state.at_commit.get(proposed.target)
     stage = getattr(proposed.fact, "stage", None)
-    trailers = [("Cellar-Format", FORMAT), ("Model", change.model.text)]
+    trailers = [("Cellar-Format", FORMAT), ("Model", act.model.text)]
     if version is not None:
         trailers.append(("Version", str(version)))
     if stage is not None:
         trailers.append(("Stage", stage))
     if isinstance(proposed.fact, Registered):
-        base = find_change_base(change)
+        base = find_change_base(act)
         trailers += [("Base", str(base))] if base else []
-        trailers += [("Checkpoint", str(change.checkpoint))] if change.checkpoint else []
+        trailers += [("Checkpoint", str(act.checkpoint))] if act.checkpoint else []
     return trailers + ([(PREVIOUS, previous)] if previous else [])
 
 

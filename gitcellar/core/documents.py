@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import yaml
@@ -30,16 +31,18 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong in a file. `line` counts from 1."""
+    """One thing that is wrong in a file. `line` and `column` count from 1; only syntax has a column."""
 
     file: str
     line: int
     path: Path
     message: str
+    column: int | None = None
 
     def __str__(self) -> str:
         where = ".".join(map(str, self.path))
-        return f"{self.file}:{self.line}: {where + ': ' if where else ''}{self.message}"
+        column = "" if self.column is None else f":{self.column}"
+        return f"{self.file}:{self.line}{column}: {where + ': ' if where else ''}{self.message}"
 
 
 class DocumentError(InvalidError):
@@ -66,8 +69,12 @@ class Document:
         return Fault(self.file, 1, path, message)
 
 
+@lru_cache(maxsize=32)
 def parse_document(content: bytes, file: str) -> Document:
-    """Parse one YAML document; an empty one is None. Raise DocumentError, with all duplicate keys at once."""
+    """Parse one YAML document; an empty one is None. Raise DocumentError, with all duplicate keys at once.
+
+    The last few are remembered, for one manifest declares many models and stands in many commits: change no value.
+    """
     if len(content) > MAX_BYTES:
         raise DocumentError([Fault(file, 1, (), f"the file has {len(content)} bytes, and {MAX_BYTES} are the most")])
     try:
@@ -85,7 +92,10 @@ def parse_document(content: bytes, file: str) -> Document:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or " ".join(str(error).split())
-        raise DocumentError([Fault(file, mark.line + 1 if mark else 1, (), f"not YAML: {reason}")]) from error
+        fault = Fault(
+            file, mark.line + 1 if mark else 1, (), f"not YAML: {reason}", column=mark.column + 1 if mark else None
+        )
+        raise DocumentError([fault]) from error
     if builder.faults:
         raise DocumentError(builder.faults)
     return Document(file, builder.value, builder.lines)

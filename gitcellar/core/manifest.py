@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -37,7 +38,8 @@ def _check_model(text: str) -> str:
 
 RepositoryPath = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_check_path)]
 Value = str | int | float | bool | None
-Shape = list[Annotated[int, Field(ge=0)] | str]
+# A number, a name for a size that repeats, or ? for any size.
+Shape = list[Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^(\?|[A-Za-z_][A-Za-z0-9_]*)$")]]
 
 
 class _Strict(BaseModel):
@@ -166,28 +168,59 @@ def manifest_files(model: ModelName) -> list[str]:
     return [folder + FILE for folder in folders] + [DVC_FILE]
 
 
-def find_entry(model: ModelName, files: Mapping[str, bytes]) -> Entry | None:
+@dataclass(frozen=True, slots=True)
+class Located:
+    """An entry, and where it stands. `line` counts from 1."""
+
+    entry: Entry
+    file: str
+    line: int
+
+
+def find_located(model: ModelName, files: Mapping[str, bytes]) -> Located | None:
     """The entry of `model` among the contents of `manifest_files(model)`; None where none declares it.
 
-    `dvc.yaml` counts where no `artifacts.yaml` names the model. Two that do are a contradiction: DocumentError.
+    Only that entry is held against the format, for what is wrong with another model is not this one's fault. Raise
+    DocumentError, also where two files declare it. `dvc.yaml` counts where no `artifacts.yaml` names the model.
     """
-    found: dict[str, Entry] = {}
+    found: list[Located] = []
     for file, content in files.items():
         if posixpath.basename(file) == FILE:
-            entries = parse_manifest(content, file)
-            folder = posixpath.dirname(file)
-            name = ModelName(f"{folder}/{model.text.rpartition(':')[2]}") if ":" in model.text else model
-            if name in entries:
-                found[file] = entries[name]
+            located = _find_in_manifest(model, content, file)
+            found += [located] if located else []
     if len(found) > 1:
-        files_named = " and ".join(found)
-        raise DocumentError([Fault(list(found)[1], 1, (model.text,), f"{model} is declared in {files_named}")])
+        message = f"{model} is declared in {' and '.join(located.file for located in found)}"
+        raise DocumentError([Fault(found[1].file, found[1].line, (model.text,), message)])
     if found:
-        return next(iter(found.values()))
+        return found[0]
     for file, content in files.items():
         if posixpath.basename(file) == DVC_FILE:
-            return parse_dvc_artifacts(content, file).get(model)
+            entry = parse_dvc_artifacts(content, file).get(model)
+            line = parse_document(content, file).lines.get(("artifacts", model.text.rpartition(":")[2]), 1)
+            return Located(entry, file, line) if entry else None
     return None
+
+
+def find_entry(model: ModelName, files: Mapping[str, bytes]) -> Entry | None:
+    """The entry alone that `find_located` finds."""
+    located = find_located(model, files)
+    return located.entry if located else None
+
+
+def _find_in_manifest(model: ModelName, content: bytes, file: str) -> Located | None:
+    document = parse_document(content, file)
+    value = {} if document.value is None else document.value
+    if not isinstance(value, dict):
+        raise DocumentError([document.fault((), "a manifest maps the names of models to their entries")])
+    folder = posixpath.dirname(file)
+    name = f"{folder}/{model.text.rpartition(':')[2]}" if ":" in model.text else model.text
+    key = name.removeprefix(f"{folder}/") if folder else name
+    if key not in value or (folder and not name.startswith(f"{folder}/")):
+        return None
+    entry, faults = validate(Entry, document, value[key], (key,))
+    if entry is None:
+        raise DocumentError(sorted(faults, key=lambda fault: fault.line))
+    return Located(_rooted(entry, folder), file, document.lines.get((key,), 1))
 
 
 def _rooted(entry: Entry, folder: str) -> Entry:

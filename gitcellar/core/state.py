@@ -94,6 +94,15 @@ class ModelState:
         """The number of the model's next counted event."""
         return max((event.fact.counter for event in self.events), default=0) + 1
 
+    def predecessor(self, version: Version) -> Version | None:
+        """The newest final version before `version` under the same X that was not withdrawn."""
+        before = [
+            known
+            for known in self.registrations
+            if known < version and known.triple[0] == version.triple[0] and not known.prerelease
+        ]
+        return max((known for known in before if known not in self.withdrawn), default=None)
+
     def newest_of(self, line: tuple[int, ...]) -> Version | None:
         """The newest version, not withdrawn, whose numbers begin with `line`."""
         width = len(line)

@@ -1,37 +1,98 @@
 """What does somebody propose, and what is known that bears on it? The judge's only input.
 
-May import core and policy.config.
+May import core and policy.settings.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gitcellar.core.digests import Digest
-from gitcellar.core.events import Fact
-from gitcellar.core.manifest import Entry
+from gitcellar.core.events import Fact, Registered
+from gitcellar.core.manifest import Contract, Entry
 from gitcellar.core.names import ModelName
 from gitcellar.core.state import ModelState
 from gitcellar.core.tags import format_tag
 from gitcellar.core.versions import Version
-from gitcellar.policy.config import ModelRules
+from gitcellar.policy.settings import ModelRules
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenTag:
+    """A proposed tag that exists already, for it is pushed rather than planned.
+
+    `kind` is the type of the object that the ref would hold, `field` the name that a tag object has inside,
+    `target_kind` the type of what it points at.
+    """
+
+    name: str
+    kind: str
+    field: str | None = None
+    target_kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ProposedTag:
-    """A tag that would be written. `target` is the id of the object that it would point at."""
+    """A tag that would be written. `target` is the id of the object that it would point at, through all layers."""
 
     model: ModelName
     fact: Fact
     target: str
+    written: WrittenTag | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Tracked:
+    """The checkpoint's path at a commit, in the index or in the work tree.
+
+    `outside_dvc` where the data stands there without DVC, as in a commit it never should; `digest` and `size` as DVC
+    recorded them, `digest` None where DVC tracks nothing there. `data_missing` where the work tree must have the data
+    and neither it nor DVC's cache does.
+    """
+
+    outside_dvc: bool = False
+    digest: str | None = None
+    size: int | None = None
+    data_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a commit, the index or the work tree declares of a model, and the files that it names.
+
+    `faults` are those of the manifest where it cannot be read. `missing` are the named paths that are not there.
+    `files` are those of the model's folder relative to it, and `lock` the content of the environment's lock file,
+    each read only where the policy asks.
+    """
+
+    model: ModelName
+    rules: ModelRules
+    where: str
+    entry: Entry | None = None
+    file: str = "artifacts.yaml"
+    line: int | None = None
+    faults: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    tracked: Tracked = Tracked()
+    files: tuple[str, ...] | None = None
+    lock: tuple[str, bytes] | None = None
+
+    @property
+    def contract(self) -> Contract | None:
+        """What applications rely on, where the manifest says it."""
+        return self.entry.contract if self.entry else None
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
     """The tags that one act would write for one model, and what was so before.
 
-    `base` is the state of the rack's base model, for a project model; `entry` what the manifest declares at the
-    registered commit; `checkpoints` the digests that earlier registrations recorded; `neighbours` the names of
-    the other models, read for a model's first tag alone; `blocking` the tags that stand where its folder must.
+    `base` is the state of the rack's base model, for a project model; `declared` what stands at the tags' commit, read
+    for registrations and for stages that ask for fields; `earlier` what the versions before declared, as far as they
+    bear on it; `checkpoints` the digests that earlier registrations recorded; `neighbours` the names of the other
+    models, read for a model's first tag alone; `blocking` the tags that stand where its folder must. `beside` counts
+    the registry tags of the same push. `unreachable` where no protected branch contains the commit. `lost` names the
+    objects that the DVC remote was asked for and does not have; `measured` is the checkpoint's digest, where the data
+    was read for it.
     """
 
     model: ModelName
@@ -39,12 +100,72 @@ class Change:
     state: ModelState
     rules: ModelRules
     base: ModelState | None = None
-    entry: Entry | None = None
+    declared: Declaration | None = None
+    earlier: Mapping[Version, Declaration] = field(default_factory=dict)
     checkpoint: Digest | None = None
     checkpoints: Mapping[Version, Digest] = field(default_factory=dict)
     neighbours: tuple[str, ...] = ()
     blocking: tuple[str, ...] = ()
+    beside: int = 0
+    unreachable: bool = False
+    measured: Digest | None = None
+    lost: tuple[str, ...] = ()
+
+    @property
+    def entry(self) -> Entry | None:
+        """What the manifest says of the model at the tags' commit."""
+        return self.declared.entry if self.declared else None
+
+    @property
+    def registers(self) -> bool:
+        """Whether a version would be registered."""
+        return any(isinstance(proposed.fact, Registered) for proposed in self.tags)
 
     def tag_of(self, proposed: ProposedTag) -> str:
-        """The name that the proposed tag would have."""
+        """The name that the proposed tag has, or would have."""
+        if proposed.written is not None:
+            return proposed.written.name
         return format_tag(proposed.model, proposed.fact, dialect=self.rules.dialect)
+
+
+@dataclass(frozen=True, slots=True)
+class TipStep:
+    """Where a model's tip would go. `named` is the tag's name inside the object, None for what is no tag.
+
+    `follows` where the chain leads back from it to where the tip is now; `known` where that tag is, or comes with the
+    push, under its own name.
+    """
+
+    named: str | None
+    follows: bool
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedRef:
+    """A ref that a push would create, move or delete, and which states no new fact of the registry.
+
+    `old` and `new` are object ids, None where the ref does not exist before or after. `model` is whose it is, if any
+    model's. `blocks` is a registry tag that could not exist beside it. `step` is known of a tip.
+    """
+
+    ref: str
+    old: str | None
+    new: str | None
+    rules: ModelRules
+    model: ModelName | None = None
+    blocks: str | None = None
+    step: TipStep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """All that is proposed at once: the acts in their order, other refs, and what manifests declare.
+
+    `day` is today in UTC, as 2026-11-30: exceptions end.
+    """
+
+    day: str
+    acts: tuple[Act, ...] = ()
+    refs: tuple[ProposedRef, ...] = ()
+    declarations: tuple[Declaration, ...] = ()

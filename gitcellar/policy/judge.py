@@ -1,21 +1,49 @@
 """May it be done? The one judge, whom every door asks. May import core and the rest of policy."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gitcellar.core.errors import NO, CellarError
+from gitcellar.core.names import ModelName
 from gitcellar.policy.change import Change
-from gitcellar.policy.checks import lineage, names, stages, versions
-from gitcellar.policy.rules import Rule, Violation
+from gitcellar.policy.checks import checkpoints, contracts, lineage, metadata, names, stages, versions
+from gitcellar.policy.rules import Check, Judged, Rule, Violation
+from gitcellar.policy.settings import ModelRules, RuleException
 
-_FAMILIES = (names, versions, lineage, stages)
-RULES: tuple[Rule, ...] = tuple(rule for family in _FAMILIES for rule, _ in family.CHECKS)
+_ACT_CHECKS = (
+    *names.ACT_CHECKS,
+    *versions.ACT_CHECKS,
+    *contracts.ACT_CHECKS,
+    *lineage.ACT_CHECKS,
+    *metadata.ACT_CHECKS,
+    *checkpoints.ACT_CHECKS,
+    *stages.ACT_CHECKS,
+)
+_REF_CHECKS = (*names.REF_CHECKS, *versions.REF_CHECKS)
+_DECLARATION_CHECKS = (*lineage.DECLARATION_CHECKS, *metadata.DECLARATION_CHECKS)
+RULES: tuple[Rule, ...] = tuple(
+    sorted(
+        {check.rule for checks in (_ACT_CHECKS, _REF_CHECKS, _DECLARATION_CHECKS) for check in checks},
+        key=lambda rule: ("NVCLMDS".index(rule.id[0]), rule.id),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Excepted:
+    """A violation that the policy excepts."""
+
+    violation: Violation
+    exception: RuleException
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All the reasons to refuse a change, none where it is allowed."""
+    """All the reasons to refuse a change, none where it is allowed; and what the policy only warns of or excepts."""
 
     violations: tuple[Violation, ...]
+    warnings: tuple[Violation, ...] = ()
+    excepted: tuple[Excepted, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -34,7 +62,55 @@ class RefusedError(CellarError):
 
 
 def judge(change: Change) -> Verdict:
-    """Hold a change against every rule."""
-    return Verdict(
-        tuple(violation for family in _FAMILIES for _, check in family.CHECKS for violation in check(change))
-    )
+    """Hold a change against every rule, by the severity that the policy gives it."""
+    sentence = _Sentence(change.day)
+    for ref in change.refs:
+        sentence.weigh(ref, _REF_CHECKS, ref.rules, ref.model)
+    for act in change.acts:
+        sentence.weigh(act, _ACT_CHECKS, act.rules, act.model)
+        if act.declared is not None and act.registers:
+            sentence.weigh(act.declared, _DECLARATION_CHECKS, act.rules, act.model)
+    for declaration in change.declarations:
+        sentence.weigh(declaration, _DECLARATION_CHECKS, declaration.rules, declaration.model)
+    return Verdict(tuple(sentence.violations), tuple(sentence.warnings), tuple(sentence.excepted))
+
+
+def severity_of(rule: Rule, rules: ModelRules) -> str:
+    """How much a rule counts for a model."""
+    return rules.severities.get(rule.id, rule.severity)
+
+
+class _Sentence:
+    """A verdict in the making."""
+
+    def __init__(self, day: str) -> None:
+        self.day = day
+        self.violations: list[Violation] = []
+        self.warnings: list[Violation] = []
+        self.excepted: list[Excepted] = []
+
+    def weigh(
+        self, judged: Judged, checks: Sequence[Check[Judged]], rules: ModelRules, model: ModelName | None
+    ) -> None:
+        for check in checks:
+            severity = severity_of(check.rule, rules)
+            if severity != "off":
+                self.take(check.find(judged), rules.exceptions, model, is_error=severity == "error")
+
+    def take(
+        self,
+        found: Iterable[Violation],
+        exceptions: Iterable[RuleException],
+        model: ModelName | None,
+        *,
+        is_error: bool,
+    ) -> None:
+        for violation in found:
+            name = model.text if model else None
+            exception = next((e for e in exceptions if e.covers(violation.rule, name, self.day)), None)
+            if exception is not None:
+                self.excepted.append(Excepted(violation, exception))
+            elif is_error:
+                self.violations.append(violation)
+            else:
+                self.warnings.append(violation)

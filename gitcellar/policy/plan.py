@@ -13,8 +13,8 @@ from gitcellar.core.references import parse_reference
 from gitcellar.core.state import ModelState, VersionState
 from gitcellar.core.versions import Version
 from gitcellar.policy.change import ProposedTag
-from gitcellar.policy.config import ModelRules
 from gitcellar.policy.schemes import Bump, scheme_of
+from gitcellar.policy.settings import ModelRules
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,25 @@
-"""What is a rule, and what is a reason to refuse? May import core alone."""
+"""What is a rule, and what is a reason to refuse? May import core and policy.settings."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from gitcellar.policy.settings import Severity
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One reason to refuse a change: the rule, what it is about (a tag as a rule), why, and what to type instead."""
+    """One reason to refuse a change: the rule, what it is about (a tag as a rule), why, and what to type instead.
+
+    `file` and `line` say where in a file it can be mended, for a fault of a file.
+    """
 
     rule: str
     subject: str
     message: str
     hint: str | None = None
+    file: str | None = None
+    line: int | None = None
 
     def __str__(self) -> str:
         return f"{self.rule} {self.subject}: {self.message}"
@@ -23,7 +32,21 @@ class Rule:
     id: str
     reason: str
     page: str
+    severity: Severity = "error"
 
-    def violation(self, subject: str, message: str, *, hint: str | None = None) -> Violation:
+    def violation(
+        self, subject: str, message: str, *, hint: str | None = None, file: str | None = None, line: int | None = None
+    ) -> Violation:
         """This rule broken by `subject`."""
-        return Violation(self.id, subject, message, hint)
+        return Violation(self.id, subject, message, hint, file, line)
+
+
+Judged = TypeVar("Judged")
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Generic[Judged]):
+    """A rule, and the function that finds what breaks it in one thing that is judged."""
+
+    rule: Rule
+    find: Callable[[Judged], Iterable[Violation]]

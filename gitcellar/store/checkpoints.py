@@ -2,13 +2,12 @@
 
 A version's tracking files are laid out in a folder of their own, and DVC is asked about that: what it does there
 costs the same in a cellar of one model or a thousand, and nothing of a stranger's commit reaches the work tree.
-May import core.
+May import core and store.tracking.
 """
 
 from __future__ import annotations
 
 import json
-import posixpath
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -17,10 +16,9 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
-from gitcellar.core.documents import parse_document
 from gitcellar.core.errors import CellarError, InvalidError, NotFoundError, WorldError
+from gitcellar.store.tracking import CONFIG, Tracking
 
-CONFIG = ".dvc/config"
 _CHUNK = 4 * 1024 * 1024
 
 # Called with what is read or written and its size in bytes; gives a function that takes the bytes done since.
@@ -39,21 +37,6 @@ class TrackedFile:
     path: str
     size: int | None
     md5: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Tracking:
-    """What Git knows of a checkpoint at a commit: the contents of the files that `tracking_files` names."""
-
-    path: str
-    files: Mapping[str, bytes]
-    root: Path | None
-    """The work tree whose DVC config and cache serve; None for a bare repository, whose commit must say all."""
-
-    @property
-    def out(self) -> dict[str, Any] | None:
-        """What DVC recorded of the checkpoint, or of the folder around it; None where DVC does not track it."""
-        return _find_out(self.path, self.files)
 
 
 class Checkpoint:
@@ -87,14 +70,6 @@ class Checkpoint:
                 buffers.reverse()
 
 
-def tracking_files(path: str) -> list[str]:
-    """The files of a commit that may say how DVC tracks `path`."""
-    parts = path.split("/")
-    folders = ["/".join(parts[:end]) for end in range(len(parts))]
-    own = [f"{'/'.join(parts[:end])}.dvc" for end in range(len(parts), 0, -1)]
-    return [CONFIG, *own, *(posixpath.join(folder, "dvc.lock") for folder in folders)]
-
-
 @contextmanager
 def opened(tracking: Tracking) -> Iterator[Checkpoint]:
     """A checkpoint to read from. Raise NotFoundError where DVC does not track it, WorldError where it cannot tell."""
@@ -122,6 +97,25 @@ def push_checkpoint(tracking: Tracking) -> int:
         if objects and not repo.cloud.get_remote().fs.version_aware:
             _require_objects(repo.cloud.get_remote_odb(), objects, tracking.path)
         return pushed
+
+
+def find_lost(tracking: Tracking) -> list[str]:
+    """The ids of a checkpoint's objects that the DVC remote has not; those of a folder also where its list is lost.
+
+    An import that stays where it is, and a remote that keeps versions itself, are not asked.
+    """
+    out = tracking.out
+    listed = str(out["dvc"]["outs"][0].get("md5") or "") if out else ""
+    with _asked(tracking) as repo, _explained(tracking.path):
+        remote = repo.cloud.get_remote()
+        if not listed or remote.fs.version_aware:
+            return []
+        database = repo.cloud.get_remote_odb()
+        if not set(database.oids_exist([listed])):
+            return [listed]
+        objects = _list_objects(repo, tracking) if listed.endswith(".dir") else []
+        there = set(database.oids_exist(objects)) if objects else set()
+        return [md5 for md5 in dict.fromkeys(objects) if md5 not in there]
 
 
 def fetch_checkpoint(tracking: Tracking) -> int:
@@ -234,51 +228,6 @@ def _read_config(tracking: Tracking, folder: Path) -> dict[str, Any]:
     if config["core"].get("remote"):
         own["remote"] = config["core"]["remote"]
     return {"core": own, "cache": {"dir": cache}, "remote": config["remote"]}
-
-
-def _find_out(path: str, files: Mapping[str, bytes]) -> dict[str, Any] | None:
-    """The tracking of `path`, or of the folder that it stands in, as `{"at": path, "dvc": content of a .dvc file}`."""
-    for name, content in files.items():
-        if name == CONFIG:
-            continue
-        document = parse_document(content, name).value
-        if not isinstance(document, dict):
-            continue
-        if name.endswith(".dvc"):
-            at, outs, deps = name.removesuffix(".dvc"), document.get("outs"), document.get("deps")
-            if isinstance(outs, list) and len(outs) == 1 and isinstance(outs[0], dict):
-                if outs[0].get("path") != posixpath.basename(at) or document.get("wdir", ".") != ".":
-                    raise InvalidError(f"{name} tracks something else than {at}", hint="track it anew: dvc add")
-                return {"at": at, "dvc": {"outs": outs, **_cloud_deps(deps, document)}}
-            continue
-        found = _find_locked(path, posixpath.dirname(name), document)
-        if found is not None:
-            return found
-    return None
-
-
-def _cloud_deps(deps: object, document: Mapping[str, Any]) -> dict[str, Any]:
-    """An import's source, where it is a cloud URL: a path of this machine is none of a stranger's business."""
-    kept = (
-        [dep for dep in deps if isinstance(dep, dict) and "://" in str(dep.get("path", ""))]
-        if isinstance(deps, list)
-        else []
-    )
-    return {"deps": kept, "frozen": True} if kept and document.get("frozen") else {}
-
-
-def _find_locked(path: str, folder: str, lock: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The output of a pipeline in a dvc.lock that is `path` or a folder around it."""
-    stages = lock.get("stages")
-    for stage in stages.values() if isinstance(stages, dict) else ():
-        outs = stage.get("outs") if isinstance(stage, dict) else None
-        for out in outs if isinstance(outs, list) else ():
-            if not isinstance(out, dict) or not isinstance(out.get("path"), str):
-                continue
-            at = posixpath.normpath(posixpath.join(folder, out["path"]))
-            if path == at or path.startswith(f"{at}/"):
-                return {"at": at, "dvc": {"outs": [{**out, "path": posixpath.basename(at)}]}}
-    return None
 
 
 def _tracked(where: str, name: str, entry: Mapping[str, Any]) -> TrackedFile:

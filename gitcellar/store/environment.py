@@ -1,9 +1,10 @@
-"""What does the environment of this process say? Today: which repository a running hook was called for.
+"""What does the environment of this process say? Which repository a running hook was called for, and which day it is.
 
 May import core.
 """
 
 import os
+from datetime import datetime, timezone
 
 # The variables of `git rev-parse --local-env-vars` that say where a repository is. A hook has them set.
 _LOCAL_VARIABLES = (
@@ -32,3 +33,8 @@ def forget_hook_environment() -> None:
     """
     for variable in _LOCAL_VARIABLES:
         os.environ.pop(variable, None)
+
+
+def read_today() -> str:
+    """The day in UTC, as 2026-11-30, by which exceptions of the policy end."""
+    return datetime.now(timezone.utc).date().isoformat()

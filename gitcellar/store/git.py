@@ -1,32 +1,19 @@
-"""What does Git say? The only module that runs git, through GitPython's command runner.
-
-`repo.tags` and other object wrappers of GitPython are not used: their cost is quadratic in the number of tags.
-May import core.
-"""
+"""What does Git say? A repository's refs, objects and remotes, as values. May import core and store.git_runner."""
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
-
-from git.cmd import Git
-from git.exc import GitCommandNotFound
+from typing import TypeVar
 
 from gitcellar.core.errors import InvalidError, NotFoundError, WorldError
 from gitcellar.core.events import Details
-from gitcellar.store.git_errors import GitError, NotARepositoryError, explain_failure, explain_remote_failure
+from gitcellar.store.git_errors import GitError, NotARepositoryError
+from gitcellar.store.git_runner import DURABLE, GitRunner
 
-# CVE-2017-1000117 and its kin: other transports, ext:: above all, run what the URL says.
-_PROTOCOLS = "https:ssh:file"
-# git tag does not fsync, and a registration that a power cut can take back is none (git-config(1), core.fsync).
-_DURABLE = ("-c", "core.fsync=objects,reference")
-# The repository's config comes from strangers when the repository does: let it start no program for a mere question.
-_CALM = ("-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false")
 _EVENT_FORMAT = (
     "%00".join(
         f"%({field})" for field in ("refname", "objectname", "taggername", "taggeremail", "taggerdate:raw", "contents")
@@ -34,6 +21,7 @@ _EVENT_FORMAT = (
     + "%00"
 )
 _EVENT_FIELDS = 6
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +57,17 @@ class PushedRef:
         return self.flag in " *=+-"
 
 
-class GitRepository:
-    """A repository at a path: a work tree, a folder in one, or a bare repository. Nothing is run until asked."""
+@dataclass(frozen=True, slots=True)
+class ObjectHeader:
+    """What an object is, without its content. `size` is in bytes."""
 
-    def __init__(self, path: str | os.PathLike[str] = ".") -> None:
-        self.path = Path(path)
-        self._git = Git(str(self.path))
+    object_id: str
+    kind: str
+    size: int
+
+
+class GitRepository(GitRunner):
+    """A repository at a path: a work tree, a folder in one, or a bare repository. Nothing is run until asked."""
 
     # Reading refs
 
@@ -127,9 +120,9 @@ class GitRepository:
         lines = self._text("cat-file", "--batch-check=%(objectname)", stdin="".join(f"{name}\n" for name in names))
         return {name: line for name, line in zip(names, lines.splitlines(), strict=True) if " " not in line}
 
-    def list_ref_ids(self, folder: str) -> dict[str, str]:
-        """The object id of every ref below a folder of refs."""
-        lines = self._text("for-each-ref", "--format=%(objectname) %(refname)", folder).splitlines()
+    def list_ref_ids(self, *patterns: str) -> dict[str, str]:
+        """The object id of every ref below the folders, or that matches the globs."""
+        lines = self._text("for-each-ref", "--format=%(objectname) %(refname)", *patterns).splitlines()
         return {ref: object_id for object_id, ref in (line.split(" ", 1) for line in lines)}
 
     def is_shallow(self) -> bool:
@@ -153,11 +146,23 @@ class GitRepository:
         """The contents of those of `paths` that are files in `commit`, in one git process."""
         return self.read_objects({path: f"{commit}:{path}" for path in paths}, kind="blob")
 
-    def read_objects(self, names: Mapping[str, str], *, kind: str) -> dict[str, bytes]:
+    def check_objects(self, names: Iterable[str]) -> dict[str, ObjectHeader]:
+        """The id, type and size of those objects that exist, by name, without reading them."""
+        safe = [name for name in dict.fromkeys(names) if "\n" not in name]
+        if not safe:
+            return {}
+        form = "--batch-check=%(objectname) %(objecttype) %(objectsize)"
+        lines = self._text("cat-file", form, stdin="".join(f"{name}\n" for name in safe)).splitlines()
+        parts = ((name, line.rsplit(" ", 2)) for name, line in zip(safe, lines, strict=True))
+        return {name: ObjectHeader(p[0], p[1], int(p[2])) for name, p in parts if len(p) == 3 and p[2].isdigit()}
+
+    def read_objects(self, names: Mapping[Key, str], *, kind: str) -> dict[Key, bytes]:
         """The contents of those objects that exist and are of `kind`, by the keys of `names`."""
         safe = {key: name for key, name in names.items() if "\n" not in name}
+        if not safe:
+            return {}
         output = self._bytes("cat-file", "--batch", stdin="".join(f"{name}\n" for name in safe.values()))
-        found: dict[str, bytes] = {}
+        found: dict[Key, bytes] = {}
         place = 0
         for key in safe:
             end = output.index(b"\n", place)
@@ -175,6 +180,22 @@ class GitRepository:
         output = self._text("ls-tree", "-r", "-z", "--full-tree", commit, "--", f"{folder}/")
         entries = (entry.split("\t", 1) for entry in output.split("\0") if entry)
         return [path for kind, path in entries if kind.startswith("100")]
+
+    def list_commits_outside(self, commits: Iterable[str], branches: Sequence[str]) -> set[str]:
+        """Those of `commits` that none of `branches` (ids or refs) contains."""
+        wanted = set(commits)
+        lines = "".join(f"{line}\n" for line in (*sorted(wanted), "--not", *branches))
+        return wanted & set(self._text("rev-list", "--stdin", stdin=lines).split()) if wanted else set()
+
+    def list_changed(self, before: str, after: str | None = None) -> list[str]:
+        """The paths that differ between two commits, or between one and the index."""
+        trees = ["--cached", before] if after is None else [before, after]
+        output = self._text("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", *trees, "--")
+        return [path for path in output.split("\0") if path]
+
+    def find_merge_base(self, first: str, second: str) -> str | None:
+        """The commit in which two histories part; None where they share none."""
+        return self._text("merge-base", first, second, allow=(0, 1)).strip() or None
 
     def find_changed(self, paths: Sequence[str]) -> list[str]:
         """Those of `paths`, from the repository's root, that differ between HEAD, the index and the work tree."""
@@ -219,14 +240,14 @@ class GitRepository:
         """
         header = f"object {target}\ntype {kind}\ntag {tag}\ntagger {by.name} <{by.email}> {by.at} {by.utc_offset}\n"
         content = f"{header}\n{message}".encode("utf-8", "surrogateescape")
-        return self._bytes(*_DURABLE, "mktag", stdin=content).decode().strip()
+        return self._bytes(*DURABLE, "mktag", stdin=content).decode().strip()
 
     def write_refs(self, updates: Sequence[RefUpdate]) -> None:
         """Create and move refs in one transaction: all of them or none, and only from their `old` values."""
         lines = [
             f"update {u.ref} {u.new}" + ("" if u.old is None else f" {u.old or '0' * len(u.new)}") for u in updates
         ]
-        self._text(*_DURABLE, "update-ref", "--stdin", stdin="\n".join(["start", *lines, "prepare", "commit", ""]))
+        self._text(*DURABLE, "update-ref", "--stdin", stdin="\n".join(["start", *lines, "prepare", "commit", ""]))
 
     def add_paths(self, paths: Sequence[str]) -> None:
         """Stage files, as `git add` does."""
@@ -299,40 +320,6 @@ class GitRepository:
                 out.append(f"{object_id} {line.split(' ', 1)[1]}^{{}}")
         return "\n".join(out)
 
-    def _text(self, *args: str, stdin: str | None = None, allow: tuple[int, ...] = (0,)) -> str:
-        return self._bytes(*args, stdin=stdin, allow=allow).decode("utf-8", "surrogateescape")
-
-    def _remote_text(self, remote: str, *args: str) -> str:
-        try:
-            return self._text(*args)
-        except NotARepositoryError:
-            raise
-        except GitError as error:
-            raise explain_remote_failure(error, remote) from error
-
-    def _bytes(self, *args: str, stdin: bytes | str | None = None, allow: tuple[int, ...] = (0,)) -> bytes:
-        if not self.path.is_dir():
-            raise NotFoundError(f"there is no folder {str(self.path)!r}")
-        with _as_file(stdin) as source:
-            try:
-                result: Any = self._git.execute(
-                    ["git", *_CALM, *args],
-                    istream=source,
-                    with_extended_output=True,
-                    with_exceptions=False,
-                    stdout_as_string=False,
-                    strip_newline_in_stdout=False,
-                    env={"GIT_ALLOW_PROTOCOL": os.environ.get("GIT_ALLOW_PROTOCOL", _PROTOCOLS)},
-                )
-            except GitCommandNotFound as error:
-                hint = "https://git-scm.com/downloads"
-                raise WorldError("git is not installed, or not on PATH", hint=hint) from error
-        status, output, errors = result
-        found: bytes = output
-        if status not in allow:
-            raise explain_failure(args, status, found.decode("utf-8", "replace"), errors, self.path)
-        return found
-
 
 class RemoteRepository:
     """A repository at a URL, of which only refs are read: nothing is cloned."""
@@ -370,19 +357,6 @@ def cloned(url: str, refs: Sequence[str], *, depth: int = 1) -> Iterator[GitRepo
         repository._text("remote", "add", "--", "origin", url)
         repository.fetch("origin", [f"{ref}:{ref}" for ref in refs], depth=depth, blobs=False)
         yield repository
-
-
-@contextmanager
-def _as_file(content: bytes | str | None) -> Iterator[BinaryIO | None]:
-    """Standard input as a file: a pipe would need a thread to be fed without a deadlock."""
-    if content is None:
-        yield None
-        return
-    with tempfile.TemporaryFile() as file:
-        source = cast(BinaryIO, file)
-        source.write(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
-        source.seek(0)
-        yield source
 
 
 def _parse_push(output: str) -> list[PushedRef]:

@@ -22,7 +22,7 @@ from gitcellar.core.tags import model_patterns, tip_ref
 from gitcellar.policy.judge import RefusedError
 from gitcellar.store.git import GitRepository
 from gitcellar.store.git_errors import GitError
-from tests.support.cellars import Bench, make_bench, tag
+from tests.support.cellars import ANY_WAY, Bench, make_bench, tag
 from tests.support.processes import git
 
 A = ModelName("vit-l/projectA")
@@ -222,7 +222,7 @@ def test_the_policy_comes_from_the_protected_branch_and_not_from_the_change(tmp_
 
 def test_a_policy_that_does_not_parse_judges_nothing(tmp_path: Path) -> None:
     bench = make_bench(tmp_path / "cellar", policy="stages: {\n")
-    with pytest.raises(InvalidError, match=r"gitcellar.yaml:\d: not YAML"):
+    with pytest.raises(InvalidError, match=r"gitcellar.yaml:2:1: not YAML"):
         bench.assign("vit-l/base@1.0", "production")
 
 
@@ -354,7 +354,7 @@ def test_tags_that_were_made_in_two_places_are_told_apart(stocked: Bench) -> Non
 
 
 def test_without_coordination_the_chain_alone_remains(tmp_path: Path) -> None:
-    bench = make_bench(tmp_path / "cellar", policy="coordination: off\n")
+    bench = make_bench(tmp_path / "cellar", policy=f"coordination: off\n{ANY_WAY}")
     install_hook(bench, "! grep -q refs/gitcellar/")
     bench.declare("vit-l/base", "base 1")
     bench.register("vit-l/base", push=True)

@@ -152,7 +152,7 @@ def test_every_document_is_what_its_schema_says(live: Bench, tmp_path: Path) -> 
     assert validated(live, "unassign", "vit-l/projectA", "staging")["stage"] == "staging"
     assert validated(live, "withdraw", "vit-l/projectA@1.0.1")["tags"] == ["vit-l/projectA@1.0.1!#4"]
     assert validated(live, "deprecate", "vit-l/projectA")["version"] is None
-    assert validated(live, "init")["files"] == ["gitcellar.yaml"]
+    assert validated(live, "init")["files"] == []
     (live.work / "w.bin").write_text("w")
     added = validated(live, "add", "vit-l/projectB", "w.bin", "--base", "vit-l/base@1.0", "--metric", "a=0.5")
     assert added["entry"]["metrics"] == {"a": 0.5}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gitcellar.cellar.reading import read_cellar
 from gitcellar.store.git import GitRepository
-from tests.support.cellars import Bench, make_bench
+from tests.support.cellars import ANY_WAY, Bench, make_bench
 from tests.support.processes import Result, git, run
 
 
@@ -178,7 +178,7 @@ class GitRepositoryFolder:
 @pytest.fixture
 def written(tmp_path: Path) -> Bench:
     """A cellar in GTO's dialect: a base, a project model in two versions, one in production."""
-    bench = make_bench(tmp_path / "cellar", policy="dialect: gto\n")
+    bench = make_bench(tmp_path / "cellar", policy=f"dialect: gto\n{ANY_WAY}")
     bench.declare("vit-l/base", "base 1")
     bench.register("vit-l/base", version="1.0")
     for content in ("A 1", "A 2"):

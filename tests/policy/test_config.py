@@ -6,11 +6,16 @@ import pytest
 
 from gitcellar.core.documents import DocumentError
 from gitcellar.core.names import ModelName
-from gitcellar.policy.config import ModelRules, matches, parse_policy
+from gitcellar.policy.config import Policy, parse_policy
+from gitcellar.policy.settings import DEFAULT_STAGES, FileRules, ModelRules, RuleException, StageRules, matches
+
+
+BASE = ModelName("vit-l/base")
 
 
 def test_without_a_file_the_defaults_hold() -> None:
-    assert parse_policy(b"").rules_of(ModelName("vit-l/base")) == ModelRules()
+    assert parse_policy(b"").rules_of(BASE) == Policy().rules_of(None) == ModelRules()
+    assert ModelRules().stages == DEFAULT_STAGES
 
 
 def test_a_later_section_refines_an_earlier_one() -> None:
@@ -18,14 +23,62 @@ def test_a_later_section_refines_an_earlier_one() -> None:
 dialect: gto
 coordination: off
 stages: [dev, live]
+rules: {V003: warning, C002: off}
 models:
   - {match: "**", scheme: semver}
-  - {match: "vit-l/*", scheme: cellar, stages: [live]}
-  - {match: "vit-l/base", stages: [dev]}
+  - {match: "vit-l/*", scheme: cellar, stages: [live], rules: {V003: error}}
+  - {match: "vit-l/base", stages: {live: {from: [none]}, dev: }}
 """)
-    assert policy.rules_of(ModelName("vit-l/base")) == ModelRules("cellar", ("dev",), "gto", False)
-    assert policy.rules_of(ModelName("vit-l/a")) == ModelRules("cellar", ("live",), "gto", False)
-    assert policy.rules_of(ModelName("a/b/c")) == ModelRules("semver", ("dev", "live"), "gto", False)
+    said = policy.rules_of(BASE)
+    assert (said.scheme, said.dialect, said.coordination) == ("cellar", "gto", False)
+    assert said.stages == {"live": StageRules(("none",)), "dev": StageRules()}
+    assert said.severities == {"V003": "error", "C002": "off"}
+    assert policy.rules_of(ModelName("vit-l/a")).stages == {"live": StageRules()}
+    other = policy.rules_of(ModelName("a/b/c"))
+    assert (other.scheme, list(other.stages), other.severities["V003"]) == ("semver", ["dev", "live"], "warning")
+
+
+def test_everything_that_a_policy_may_say_reaches_the_rules() -> None:
+    policy = parse_policy(b"""\
+names: ["vit-*/*"]
+protected: [main]
+required: [owner, metrics.accuracy]
+required_for:
+  production: [data]
+  staging: [hardware]
+contract: required
+environment: locked
+files: {required: [README.md]}
+max_size: 2GB
+exceptions:
+  - {rule: V003, match: "vit-l/*", reason: the import of 2025, until: 2026-12-31}
+models:
+  - match: vit-l/base
+    required_for: {production: []}
+    files: {required: [README.md], optional: ["*.py"]}
+""")
+    said = policy.rules_of(BASE)
+    assert said == ModelRules(
+        names=("vit-*/*",),
+        protected=("main",),
+        required=("owner", "metrics.accuracy"),
+        required_for={"production": (), "staging": ("hardware",)},
+        contract_required=True,
+        environment_locked=True,
+        files=FileRules(("README.md",), ("*.py",)),
+        max_size=2_000_000_000,
+        exceptions=(RuleException("V003", "vit-l/*", "the import of 2025", "2026-12-31", 12),),
+    )
+
+
+def test_every_setting_knows_the_line_that_said_it() -> None:
+    policy = parse_policy(b"stages: [dev]\nrules:\n  V003: off\nmodels:\n- match: '*/base'\n  scheme: semver\n")
+    said = {key: (setting.value, setting.line, setting.match) for key, setting in policy.settings_of(BASE).items()}
+    assert said["stages"] == (["dev"], 1, "**")
+    assert said["rules.V003"] == ("off", 3, "**")
+    assert said["scheme"] == ("semver", 6, "*/base")
+    assert said["dialect"] == ("cellar", None, "**")
+    assert policy.settings_of(None)["scheme"].line is None
 
 
 @pytest.mark.parametrize(
@@ -53,7 +106,27 @@ def test_a_star_stays_within_a_part(glob: str, name: str, expected: bool) -> Non
         (b"dialct: gto", "gitcellar.yaml:1: dialct: unknown key 'dialct'; did you mean dialect?; a team's own keys"),
         (b"dialect: gt", "gitcellar.yaml:1: dialect: input should be 'cellar' or 'gto', not 'gt'"),
         (b"stages: [a/b]", "gitcellar.yaml:1: stages.0: 'a/b' is no stage name"),
-        (b"stages: []", "gitcellar.yaml:1: stages: list should have at least 1 item"),
+        (b"stages: []", "gitcellar.yaml:1: stages: name at least one stage"),
+        (
+            b"stages:\n  live: {from: [stagin]}\n  staging:",
+            "gitcellar.yaml:2: stages: live is entered from stagin, and there is no such stage; did you mean staging?",
+        ),
+        (b"rules: {V999: off}", "gitcellar.yaml:1: rules.V999: there is no rule V999"),
+        (
+            b"rules: {V003: loud}",
+            "gitcellar.yaml:1: rules.V003: input should be 'error', 'warning' or 'off', not 'loud'",
+        ),
+        (
+            b"required: [ownr]",
+            "gitcellar.yaml:1: required.0: a manifest entry has no field 'ownr'; did you mean owner?",
+        ),
+        (b"max_size: much", "gitcellar.yaml:1: max_size: could not parse value and unit from byte string"),
+        (
+            b"exceptions:\n- {rule: V003, match: x, reason: '', until: soon}",
+            "gitcellar.yaml:2: exceptions.0.reason: string should have at least 1 character, not ''\n"
+            "gitcellar.yaml:2: exceptions.0.until: string should match pattern",
+        ),
+        (b"exceptions:\n- {rule: V003, match: x}", "gitcellar.yaml:2: exceptions.0.reason: field required"),
         (
             b"models:\n  - {match: x, scheme: calver}",
             "gitcellar.yaml:2: models.0.scheme: input should be 'cellar' or 'semver'",

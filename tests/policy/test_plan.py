@@ -9,7 +9,6 @@ from gitcellar.core.manifest import Entry
 from gitcellar.core.state import ModelState
 from gitcellar.core.tags import format_tag
 from gitcellar.core.versions import parse_version
-from gitcellar.policy.config import ModelRules
 from gitcellar.policy.plan import (
     Plan,
     plan_assign,
@@ -19,6 +18,7 @@ from gitcellar.policy.plan import (
     plan_unassign,
     plan_withdraw,
 )
+from gitcellar.policy.settings import ModelRules
 from tests.policy.test_judge import SEMVER, state_of
 
 ENTRY = Entry(path="m", base="vit-l/base@1.2")

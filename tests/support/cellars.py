@@ -89,8 +89,11 @@ class Bench:
         return other
 
 
-def make_bench(folder: Path, *, policy: str = "") -> Bench:
-    """A cellar with an empty manifest and, if given, a policy, both committed and pushed."""
+ANY_WAY = "stages: [staging, production, archived]\n"
+
+
+def make_bench(folder: Path, *, policy: str = ANY_WAY) -> Bench:
+    """A cellar with an empty manifest and a policy, both committed and pushed. By default stages are entered any way."""
     bench = Bench(folder)
     folder.mkdir(parents=True, exist_ok=True)
     git(folder, "init", "-q", "--bare", "-b", "main", str(bench.remote))

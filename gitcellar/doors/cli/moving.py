@@ -90,14 +90,14 @@ def push(context: click.Context, models: tuple[str, ...], dry_run: bool, remote:
       gitcellar push vit-l/projectA --remote upstream
     """
     repository = find_repository(context)
-    from gitcellar.cellar.judging import read_policy  # here, for get must not wait for it
+    from gitcellar.cellar.policies import read_policy  # here, for get must not wait for it
 
     names = [parse_model_name(name) for name in models]
     if dry_run:
         parcels = find_parcels(repository, remote, names)
         moved = Moved(tuple(tag for parcel in parcels for tag in parcel.names), 0)
     else:
-        moved = push_models(repository, remote, names, coordinated=read_policy(repository, remote).coordination)
+        moved = push_models(repository, remote, names, coordinated=read_policy(repository, remote).content.coordination)
     document = MoveDocument(schema=SCHEMA, tags=list(moved.tags), checkpoints=moved.checkpoints)
     _report(document, as_json, f"to {remote}", done="Would move" if dry_run else "Moved")
 

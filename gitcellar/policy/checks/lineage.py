@@ -1,14 +1,17 @@
-"""Family L: does a version come from where its number says?"""
+"""Family L: does a version come from where its number says?
 
-from collections.abc import Callable, Iterable
+May import core and the rest of policy but judge and config.
+"""
+
+from collections.abc import Iterable
 
 from gitcellar.core.errors import CellarError
 from gitcellar.core.events import Registered
 from gitcellar.core.names import ModelName
 from gitcellar.core.references import Reference, parse_reference
 from gitcellar.core.versions import Version
-from gitcellar.policy.change import Change
-from gitcellar.policy.rules import Rule, Violation
+from gitcellar.policy.change import Act, Declaration
+from gitcellar.policy.rules import Check, Rule, Violation
 
 L001 = Rule(
     "L001",
@@ -34,58 +37,88 @@ count for weights that were never looked at under that number. The digests that 
 
 What to do: put the version that has this checkpoint where it is wanted: gitcellar assign MODEL@VERSION STAGE.""",
 )
+L004 = Rule(
+    "L004",
+    "a deprecated base takes no new projects",
+    """Once a rack's base model is deprecated nobody mends it, so a version that is tuned from it now is stale on the
+day of its birth.
+
+What to do: tune the model from another rack's base.""",
+)
 
 
-def check_base(change: Change) -> Iterable[Violation]:
-    if change.rules.scheme != "cellar" or change.model.kind != "project" or change.entry is None:
+def check_base(act: Act) -> Iterable[Violation]:
+    if act.rules.scheme != "cellar" or act.model.kind != "project" or act.entry is None:
         return
-    for proposed in change.tags:
+    for proposed in act.tags:
         if not isinstance(proposed.fact, Registered):
             continue
-        wanted = f"{change.model.base}@{Version(proposed.fact.version.triple[:2])}"
-        hint = f"gitcellar add {change.model} {change.entry.path} --base {wanted}"
-        if change.entry.base is None:
-            yield L001.violation(change.tag_of(proposed), "its manifest entry names no base", hint=hint)
-        elif _find_reference(change.entry.base) != parse_reference(wanted):
-            message = f"its manifest entry names the base {change.entry.base}, and the version {wanted}"
-            yield L001.violation(change.tag_of(proposed), message, hint=hint)
+        wanted = f"{act.model.base}@{Version(proposed.fact.version.triple[:2])}"
+        hint = f"gitcellar add {act.model} {act.entry.path} --base {wanted}"
+        if act.entry.base is None:
+            yield L001.violation(act.tag_of(proposed), "its manifest entry names no base", hint=hint)
+        elif _find_reference(act.entry.base) != parse_reference(wanted):
+            message = f"its manifest entry names the base {act.entry.base}, and the version {wanted}"
+            yield L001.violation(act.tag_of(proposed), message, hint=hint)
 
 
-def check_top_up(change: Change) -> Iterable[Violation]:
-    source = change.entry.trained_from if change.entry else None
-    if source is None or change.rules.scheme != "cellar":
+def check_top_up(declared: Declaration) -> Iterable[Violation]:
+    source = declared.entry.trained_from if declared.entry else None
+    if source is None or declared.rules.scheme != "cellar":
         return
     named = _find_named_model(source)
-    for proposed in change.tags:
-        if isinstance(proposed.fact, Registered) and named is not None and named.kind == "project":
-            yield L002.violation(
-                change.tag_of(proposed),
-                f"trained_from names the project model {named}",
-                hint=f"train it from {change.model.base if change.model.kind == 'project' else 'data'} instead",
-            )
+    if named is not None and named.kind == "project":
+        model = declared.model
+        yield L002.violation(
+            model.text,
+            f"trained_from names the project model {named}",
+            hint=f"train it from {model.base if model.kind == 'project' else 'data'} instead",
+            file=declared.file,
+            line=declared.line,
+        )
 
 
-def check_same_checkpoint(change: Change) -> Iterable[Violation]:
-    if change.checkpoint is None:
-        return
-    for proposed in change.tags:
+def check_same_checkpoint(act: Act) -> Iterable[Violation]:
+    for proposed in act.tags:
         if not isinstance(proposed.fact, Registered):
             continue
-        for version, checkpoint in change.checkpoints.items():
+        for version, digest in _find_same(act):
             # A release candidate becomes the final version by standing the test unchanged.
-            if checkpoint.sha256 == change.checkpoint.sha256 and version.final != proposed.fact.version.final:
+            if version.final != proposed.fact.version.final:
                 yield L003.violation(
-                    change.tag_of(proposed),
-                    f"{version} has the very same checkpoint, sha256:{checkpoint.sha256[:12]}…",
-                    hint=f"gitcellar assign {change.model}@{version} STAGE",
+                    act.tag_of(proposed),
+                    f"{version} has the very same checkpoint, {digest}",
+                    hint=f"gitcellar assign {act.model}@{version} STAGE",
                 )
 
 
-CHECKS: tuple[tuple[Rule, Callable[[Change], Iterable[Violation]]], ...] = (
-    (L001, check_base),
-    (L002, check_top_up),
-    (L003, check_same_checkpoint),
+def check_deprecated(act: Act) -> Iterable[Violation]:
+    if act.base is None or not act.base.deprecated or act.rules.scheme != "cellar":
+        return
+    for proposed in act.tags:
+        if isinstance(proposed.fact, Registered):
+            yield L004.violation(
+                act.tag_of(proposed), f"its base {act.base.name} is deprecated", hint="gitcellar show lists the others"
+            )
+
+
+ACT_CHECKS: tuple[Check[Act], ...] = (
+    Check(L001, check_base),
+    Check(L003, check_same_checkpoint),
+    Check(L004, check_deprecated),
 )
+DECLARATION_CHECKS: tuple[Check[Declaration], ...] = (Check(L002, check_top_up),)
+
+
+def _find_same(act: Act) -> Iterable[tuple[Version, str]]:
+    """Versions that have this very checkpoint, by the sha256 of their tags or else by what DVC recorded."""
+    for version, checkpoint in act.checkpoints.items():
+        if act.checkpoint is not None and checkpoint.sha256 == act.checkpoint.sha256:
+            yield version, f"sha256:{checkpoint.sha256[:12]}…"
+    tracked = act.declared.tracked.digest if act.declared else None
+    for version, declared in act.earlier.items():
+        if tracked and tracked == declared.tracked.digest and not (act.checkpoint and version in act.checkpoints):
+            yield version, f"md5:{tracked[:12]}… by DVC"
 
 
 def _find_reference(text: str) -> Reference | None:

@@ -1,9 +1,15 @@
-"""Family N: may a model have this name, beside those that are there?"""
+"""Family N: may a model have this name, beside those that are there? And does a ref only look like one of its tags?
 
-from collections.abc import Callable, Iterable
+May import core and the rest of policy but judge and config.
+"""
 
-from gitcellar.policy.change import Change
-from gitcellar.policy.rules import Rule, Violation
+import unicodedata
+from collections.abc import Iterable
+
+from gitcellar.core.tags import find_tag_name
+from gitcellar.policy.change import Act, ProposedRef
+from gitcellar.policy.rules import Check, Rule, Violation
+from gitcellar.policy.settings import matches
 
 N001 = Rule(
     "N001",
@@ -31,19 +37,45 @@ with or without an extension. A model's first tag is refused where a part of its
 
 What to do: name that part otherwise.""",
 )
+N004 = Rule(
+    "N004",
+    "a model's name follows the cellar's pattern",
+    """Where gitcellar.yaml has `names:`, a model's first tag is refused unless one of those globs matches its name,
+so that racks and projects are named alike by everybody.
 
+What to do: name the model as the pattern says, or add a pattern to `names:`.""",
+)
+N005 = Rule(
+    "N005",
+    "a tag that looks like the registry's is one",
+    """A tag with @ or # in its name that the registry cannot read would be taken by people for a version or a stage,
+and by gitcellar for nothing: a misspelled stage tag deploys nothing and says nothing, and `vit-l/bаse@1.2` with a
+Cyrillic letter is no version of vit-l/base. Letters that only look like @ or # count as such.
+
+What to do: let gitcellar write the tag (gitcellar register, gitcellar assign), or name yours without @ and #.""",
+)
+N006 = Rule(
+    "N006",
+    "no branch or tag stands in the way of the registry's tags",
+    """A branch with a tag's name shadows it: `git checkout vit-l/base@1.2` takes the branch. And while a tag `vit-l`
+exists, no tag below `vit-l/` can, and every clone that has one of them fails to fetch the other.
+
+What to do: name the branch or tag otherwise.""",
+)
+
+_TAGS, _BRANCHES = "refs/tags/", "refs/heads/"
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 
 
-def check_case(change: Change) -> Iterable[Violation]:
-    parts = change.model.text.split("/")
-    for neighbour in change.neighbours:
+def check_case(act: Act) -> Iterable[Violation]:
+    parts = act.model.text.split("/")
+    for neighbour in act.neighbours:
         for mine, theirs in zip(parts, neighbour.split("/"), strict=False):
             if mine == theirs:
                 continue
             if mine.casefold() == theirs.casefold():
                 yield N001.violation(
-                    change.model.text,
+                    act.model.text,
                     f"{mine!r} differs only in case from {theirs!r} of {neighbour}",
                     hint=f"spell it {theirs!r}",
                 )
@@ -51,25 +83,59 @@ def check_case(change: Change) -> Iterable[Violation]:
             break
 
 
-def check_folder(change: Change) -> Iterable[Violation]:
-    for tag in change.blocking:
+def check_folder(act: Act) -> Iterable[Violation]:
+    for tag in act.blocking:
         yield N002.violation(
-            change.model.text,
+            act.model.text,
             f"the tag {tag!r} stands where the folder of the model's tags must",
             hint=f"rename it: git tag NEW-NAME {tag} && git tag -d {tag}",
         )
 
 
-def check_reserved(change: Change) -> Iterable[Violation]:
-    if change.state.events:
+def check_reserved(act: Act) -> Iterable[Violation]:
+    if act.state.events:
         return
-    for part in change.model.text.replace(":", "/").split("/"):
+    for part in act.model.text.replace(":", "/").split("/"):
         if part.casefold().partition(".")[0] in _RESERVED:
-            yield N003.violation(change.model.text, f"Windows allows no file named {part!r}", hint="rename that part")
+            yield N003.violation(act.model.text, f"Windows allows no file named {part!r}", hint="rename that part")
 
 
-CHECKS: tuple[tuple[Rule, Callable[[Change], Iterable[Violation]]], ...] = (
-    (N001, check_case),
-    (N002, check_folder),
-    (N003, check_reserved),
+def check_pattern(act: Act) -> Iterable[Violation]:
+    if act.state.events or not act.rules.names or any(matches(glob, act.model.text) for glob in act.rules.names):
+        return
+    patterns = ", ".join(act.rules.names)
+    yield N004.violation(
+        act.model.text, f"it matches none of the policy's patterns: {patterns}", hint="name it as one of them says"
+    )
+
+
+def check_look_alike(ref: ProposedRef) -> Iterable[Violation]:
+    if ref.new is None or not ref.ref.startswith(_TAGS):
+        return
+    name = ref.ref.removeprefix(_TAGS)
+    if find_tag_name(name) is None and any(sign in unicodedata.normalize("NFKC", name) for sign in "@#"):
+        hint = "let gitcellar write it (gitcellar register, gitcellar assign), or name it without @ and #"
+        yield N005.violation(name, "it looks like a registry tag and cannot be read as one", hint=hint)
+
+
+def check_shadow(ref: ProposedRef) -> Iterable[Violation]:
+    if ref.new is None:
+        return
+    if ref.ref.startswith(_BRANCHES) and find_tag_name(ref.ref.removeprefix(_BRANCHES)) is not None:
+        name = ref.ref.removeprefix(_BRANCHES)
+        yield N006.violation(name, "a branch of this name shadows the tag", hint="rename it: git branch -m NAME")
+    if ref.blocks is not None:
+        name = ref.ref.removeprefix(_TAGS)
+        yield N006.violation(name, f"it stands where the folder of {ref.blocks} must", hint="name the tag otherwise")
+
+
+ACT_CHECKS: tuple[Check[Act], ...] = (
+    Check(N001, check_case),
+    Check(N002, check_folder),
+    Check(N003, check_reserved),
+    Check(N004, check_pattern),
+)
+REF_CHECKS: tuple[Check[ProposedRef], ...] = (
+    Check(N005, check_look_alike),
+    Check(N006, check_shadow),
 )

@@ -1,11 +1,15 @@
-"""Family S: may this version enter that stage?"""
+"""Family S: may this version enter that stage, and is the event the model's next?
 
-from collections.abc import Callable, Iterable
+May import core and the rest of policy but judge and config.
+"""
+
+from collections.abc import Iterable
 
 from gitcellar.core.errors import did_you_mean
-from gitcellar.core.events import Assigned
-from gitcellar.policy.change import Change
-from gitcellar.policy.rules import Rule, Violation
+from gitcellar.core.events import Assigned, Registered
+from gitcellar.policy.change import Act
+from gitcellar.policy.rules import Check, Rule, Violation
+from gitcellar.policy.settings import NONE
 
 S001 = Rule(
     "S001",
@@ -23,40 +27,114 @@ one holds nothing that anybody could name; and a version that was withdrawn was 
 
 What to do: register the version first, or assign another one.""",
 )
+S003 = Rule(
+    "S003",
+    "a version enters a stage from where the policy says",
+    """By default a version goes from nothing to staging, from staging to production, and from there to archived; from
+archived it may return to production, which is a rollback. `stages:` in gitcellar.yaml says it for a cellar: each
+stage with the stages that it is entered `from`. A plain list of stages allows every way.
+
+What to do: assign the version to the stage that comes first.""",
+)
+S004 = Rule(
+    "S004",
+    "the events of a model are counted without gaps",
+    """The counter behind # orders a model's events; clocks never do. Two events of one number, or a gap, would leave
+open what was in production. A push that comes second is refused here, and counts anew.
+
+What to do: gitcellar fetch, then act again; gitcellar counts for you.""",
+)
+S005 = Rule(
+    "S005",
+    "no more than three tags are pushed with a stage tag",
+    """Deployments are triggered by stage tags, and GitHub sends no event for a push of more than three tags: what such
+a push promotes is deployed by nobody.
+
+What to do: gitcellar push sends one act at a time; or push the stage tags by themselves.""",
+)
+
+MOST_TAGS = 3
 
 
-def check_known(change: Change) -> Iterable[Violation]:
-    for proposed in change.tags:
-        if isinstance(proposed.fact, Assigned) and proposed.fact.stage not in change.rules.stages:
+def check_known(act: Act) -> Iterable[Violation]:
+    for proposed in act.tags:
+        if isinstance(proposed.fact, Assigned) and proposed.fact.stage not in act.rules.stages:
             stage = proposed.fact.stage
-            known = ", ".join(change.rules.stages)
+            known = ", ".join(act.rules.stages)
             yield S001.violation(
-                change.tag_of(proposed),
+                act.tag_of(proposed),
                 f"{stage!r} is none of the policy's stages: {known}",
-                hint=did_you_mean(stage, change.rules.stages) or "add it to 'stages:' in gitcellar.yaml",
+                hint=did_you_mean(stage, act.rules.stages) or "add it to 'stages:' in gitcellar.yaml",
             )
 
 
-def check_registered(change: Change) -> Iterable[Violation]:
-    for proposed in change.tags:
+def check_registered(act: Act) -> Iterable[Violation]:
+    for proposed in act.tags:
         if not isinstance(proposed.fact, Assigned):
             continue
-        version = change.state.at_commit.get(proposed.target)
+        version = act.state.at_commit.get(proposed.target)
         if version is None:
             yield S002.violation(
-                change.tag_of(proposed),
+                act.tag_of(proposed),
                 f"no version is registered at {proposed.target[:7]}",
-                hint=f"register it first: gitcellar register {change.model} {proposed.target[:7]}",
+                hint=f"register it first: gitcellar register {act.model} {proposed.target[:7]}",
             )
-        elif version in change.state.withdrawn:
+        elif version in act.state.withdrawn:
             yield S002.violation(
-                change.tag_of(proposed),
+                act.tag_of(proposed),
                 f"{version} was withdrawn",
-                hint=f"assign another version: gitcellar show {change.model}",
+                hint=f"assign another version: gitcellar show {act.model}",
             )
 
 
-CHECKS: tuple[tuple[Rule, Callable[[Change], Iterable[Violation]]], ...] = (
-    (S001, check_known),
-    (S002, check_registered),
+def check_transition(act: Act) -> Iterable[Violation]:
+    for proposed in act.tags:
+        fact = proposed.fact
+        rules = act.rules.stages.get(fact.stage) if isinstance(fact, Assigned) else None
+        version = act.state.at_commit.get(proposed.target)
+        if rules is None or rules.entered_from is None or version is None or not isinstance(fact, Assigned):
+            continue
+        held = {stage for stage, holds in act.state.stages.items() if holds.version == version}
+        now = act.state.last_stages.get(version, NONE)
+        if not {now, *held} & {*rules.entered_from, fact.stage}:
+            came = "was never in a stage" if now == NONE else f"is in {now}"
+            ways = " or ".join("no stage" if way == NONE else way for way in rules.entered_from) or "nowhere"
+            first = next((way for way in rules.entered_from if way != NONE), None)
+            yield S003.violation(
+                act.tag_of(proposed),
+                f"{version} {came}, and {fact.stage} is entered from {ways}",
+                hint=f"gitcellar assign {act.model}@{version} {first}" if first else None,
+            )
+
+
+def check_counter(act: Act) -> Iterable[Violation]:
+    expected = act.state.next_counter
+    for proposed in act.tags:
+        counter = proposed.fact.counter
+        if not counter and isinstance(proposed.fact, Registered):
+            continue
+        if counter != expected:
+            said = f"its counter is {counter}" if counter else "it has no counter"
+            message = f"{said}, and the next of {act.model} is {expected}"
+            yield S004.violation(act.tag_of(proposed), message, hint="gitcellar fetch, then act again")
+        expected += 1
+
+
+def check_alone(act: Act) -> Iterable[Violation]:
+    together = act.beside + len(act.tags)
+    for proposed in act.tags:
+        if together > MOST_TAGS and isinstance(proposed.fact, Assigned):
+            yield S005.violation(
+                act.tag_of(proposed),
+                f"pushed with {together - 1} other tags, and GitHub tells of no more than {MOST_TAGS}",
+                hint=f"gitcellar push {act.model}",
+            )
+
+
+ACT_CHECKS: tuple[Check[Act], ...] = (
+    Check(S001, check_known),
+    Check(S002, check_registered),
+    Check(S003, check_transition),
+    Check(S004, check_counter),
+    Check(S005, check_alone),
 )

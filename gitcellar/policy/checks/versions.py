@@ -1,11 +1,15 @@
-"""Family V: may this version be registered, after those that are there?"""
+"""Family V: may this version be registered, after those that are there? And does its tag say so rightly?
 
-from collections.abc import Callable, Iterable, Iterator
+May import core and the rest of policy but judge and config.
+"""
 
-from gitcellar.core.events import Registered
+from collections.abc import Iterable, Iterator
+
+from gitcellar.core.events import Claimed, Registered, Withdrawn
+from gitcellar.core.tags import tip_ref
 from gitcellar.core.versions import Version
-from gitcellar.policy.change import Change, ProposedTag
-from gitcellar.policy.rules import Rule, Violation
+from gitcellar.policy.change import Act, ProposedRef, ProposedTag
+from gitcellar.policy.rules import Check, Rule, Violation
 from gitcellar.policy.schemes import scheme_of
 
 V001 = Rule(
@@ -50,86 +54,220 @@ A release candidate and its final version may share one, for they are the same m
 
 What to do: commit what makes the new version different, then register it there.""",
 )
+V006 = Rule(
+    "V006",
+    "a registry tag is annotated",
+    """A lightweight tag has no author, no date and no message: nobody could say who registered what, or when.
+
+What to do: delete it (git tag -d NAME) and let gitcellar write it, or use git tag -a.""",
+)
+V007 = Rule(
+    "V007",
+    "a tag's object has the name of its ref",
+    """A tag object says its own name. One that was made under another name and pushed under this one would carry the
+other's signature and message: an approval of 1.2 replayed as one of 1.3.
+
+What to do: make the tag anew under the name that it shall have.""",
+)
+V008 = Rule(
+    "V008",
+    "a registry tag points at a commit, and a claim at the version's tag",
+    """A version is what a commit holds, so a tag of a tree, of a file or of another tag registers nothing, and breaks
+GTO for the whole repository. A claim alone points at the tag object of the version that it is about.
+
+What to do: tag the commit.""",
+)
+V009 = Rule(
+    "V009",
+    "registry tags are never moved and never deleted",
+    """What was deployed as 1.2.3 yesterday must be 1.2.3 tomorrow. A tag that moves does so unnoticed: git fetch
+keeps quiet about it. Undoing something is another tag.
+
+What to do: gitcellar withdraw a version, gitcellar unassign a stage, or register the next version.""",
+)
+V010 = Rule(
+    "V010",
+    "a version's commit is on a protected branch",
+    """Where gitcellar.yaml names `protected:` branches, what is registered has been through their review: one of them
+contains the commit.
+
+What to do: merge the commit first, then register it.""",
+)
+V011 = Rule(
+    "V011",
+    "a model's tip only goes forward along its chain",
+    """Below refs/gitcellar/ each model has one ref, MODEL@tip, that names its newest event; the chain of `Previous:`
+leads back from there. A tip that goes elsewhere, or is deleted, would hide events from every later reader.
+
+What to do: let gitcellar push (gitcellar push MODEL); it moves the tip with the tags.""",
+)
+V012 = Rule(
+    "V012",
+    "only a registered version is withdrawn or claimed about",
+    """A withdrawal or a claim of a version that nobody registered would take effect on whatever is registered under
+that number later.
+
+What to do: register the version first, or name the one that is meant.""",
+)
 
 
-def check_shape(change: Change) -> Iterable[Violation]:
-    for proposed, version in _registrations(change):
-        fault = scheme_of(change.rules.scheme).find_shape_fault(change.model, version)
-        if fault and change.model.kind == "model" and change.rules.scheme == "cellar":
-            hint = f"name it RACK/PROJECT, or in gitcellar.yaml: models: [{{match: {change.model}, scheme: semver}}]"
-            yield V001.violation(change.tag_of(proposed), fault, hint=hint)
+def check_shape(act: Act) -> Iterable[Violation]:
+    for proposed, version in _registrations(act):
+        fault = scheme_of(act.rules.scheme).find_shape_fault(act.model, version)
+        if fault and act.model.kind == "model" and act.rules.scheme == "cellar":
+            hint = f"name it RACK/PROJECT, or in gitcellar.yaml: models: [{{match: {act.model}, scheme: semver}}]"
+            yield V001.violation(act.tag_of(proposed), fault, hint=hint)
         elif fault:
             yield V001.violation(
-                change.tag_of(proposed), fault, hint=f"let gitcellar count: gitcellar register {change.model}"
+                act.tag_of(proposed), fault, hint=f"let gitcellar count: gitcellar register {act.model}"
             )
 
 
-def check_duplicate(change: Change) -> Iterable[Violation]:
-    for proposed, version in _registrations(change):
-        known = change.state.registrations.get(version)
+def check_duplicate(act: Act) -> Iterable[Violation]:
+    for proposed, version in _registrations(act):
+        known = act.state.registrations.get(version)
         if known is not None:
-            was = " and was withdrawn since" if version in change.state.withdrawn else ""
+            was = " and was withdrawn since" if version in act.state.withdrawn else ""
             yield V002.violation(
-                change.tag_of(proposed),
+                act.tag_of(proposed),
                 f"{version} is already registered at {(known.commit or '')[:7]}{was}",
-                hint=f"let gitcellar count: gitcellar register {change.model}",
+                hint=f"let gitcellar count: gitcellar register {act.model}",
             )
 
 
-def check_sequence(change: Change) -> Iterable[Violation]:
-    registered = change.state.registrations
-    scheme = scheme_of(change.rules.scheme)
-    for proposed, version in _registrations(change):
-        if version in registered or scheme.find_shape_fault(change.model, version):
+def check_sequence(act: Act) -> Iterable[Violation]:
+    registered = act.state.registrations
+    scheme = scheme_of(act.rules.scheme)
+    for proposed, version in _registrations(act):
+        if version in registered or scheme.find_shape_fault(act.model, version):
             continue
         later = _find_later(version, registered)
-        fault = scheme.find_sequence_fault(change.model, version, registered)
+        fault = scheme.find_sequence_fault(act.model, version, registered)
         if later is not None:
             fault = f"{later} is registered already, and {version} is before it"
         if fault is not None:
-            hint = f"let gitcellar count: gitcellar register {change.model}"
-            yield V003.violation(change.tag_of(proposed), fault, hint=hint)
+            hint = f"let gitcellar count: gitcellar register {act.model}"
+            yield V003.violation(act.tag_of(proposed), fault, hint=hint)
 
 
-def check_base(change: Change) -> Iterable[Violation]:
-    if change.rules.scheme != "cellar" or change.model.kind != "project":
+def check_base(act: Act) -> Iterable[Violation]:
+    if act.rules.scheme != "cellar" or act.model.kind != "project":
         return
-    name = change.model.base
-    for proposed, version in _registrations(change):
+    name = act.model.base
+    for proposed, version in _registrations(act):
         wanted = Version(version.triple[:2])
         hint = f"register it first: gitcellar register {name} --version {wanted}"
-        if change.base is None or wanted not in change.base.registrations:
-            yield V004.violation(change.tag_of(proposed), f"its base {name}@{wanted} is not registered", hint=hint)
-        elif wanted in change.base.withdrawn:
+        if act.base is None or wanted not in act.base.registrations:
+            yield V004.violation(act.tag_of(proposed), f"its base {name}@{wanted} is not registered", hint=hint)
+        elif wanted in act.base.withdrawn:
             hint = f"tune it anew from a version that stands: gitcellar show {name}"
-            yield V004.violation(change.tag_of(proposed), f"its base {name}@{wanted} was withdrawn", hint=hint)
+            yield V004.violation(act.tag_of(proposed), f"its base {name}@{wanted} was withdrawn", hint=hint)
 
 
-def check_commit(change: Change) -> Iterable[Violation]:
-    for proposed, version in _registrations(change):
-        other = change.state.at_commit.get(proposed.target)
+def check_commit(act: Act) -> Iterable[Violation]:
+    for proposed, version in _registrations(act):
+        other = act.state.at_commit.get(proposed.target)
         if other is None or other == version:
             continue
         if other.prerelease and not version.prerelease and other.final == version:
             continue
         yield V005.violation(
-            change.tag_of(proposed),
+            act.tag_of(proposed),
             f"{other} is registered at {proposed.target[:7]} already",
             hint="commit the new checkpoint and its entry, then register there",
         )
 
 
-CHECKS: tuple[tuple[Rule, Callable[[Change], Iterable[Violation]]], ...] = (
-    (V001, check_shape),
-    (V002, check_duplicate),
-    (V003, check_sequence),
-    (V004, check_base),
-    (V005, check_commit),
+def check_object(act: Act) -> Iterable[Violation]:
+    for proposed in act.tags:
+        written = proposed.written
+        if written is not None and written.kind != "tag":
+            yield V006.violation(
+                written.name, "a lightweight tag", hint=f"git tag -d '{written.name}', and let gitcellar write it"
+            )
+
+
+def check_field(act: Act) -> Iterable[Violation]:
+    for proposed in act.tags:
+        written = proposed.written
+        if written is not None and written.field is not None and written.field != written.name:
+            yield V007.violation(written.name, f"its tag object says {written.field!r}", hint="make the tag anew")
+
+
+def check_target(act: Act) -> Iterable[Violation]:
+    for proposed in act.tags:
+        written = proposed.written
+        wanted = "tag" if isinstance(proposed.fact, Claimed) else "commit"
+        if written is not None and written.kind == "tag" and written.target_kind != wanted:
+            message = f"it points at a {written.target_kind or 'missing object'}, not at a {wanted}"
+            yield V008.violation(written.name, message, hint="tag the commit")
+
+
+def check_reachable(act: Act) -> Iterable[Violation]:
+    if not act.unreachable:
+        return
+    branches = ", ".join(act.rules.protected)
+    for proposed, _ in _registrations(act):
+        message = f"{proposed.target[:7]} is on no protected branch ({branches})"
+        yield V010.violation(act.tag_of(proposed), message, hint="merge it first, then register")
+
+
+def check_known(act: Act) -> Iterable[Violation]:
+    for proposed in act.tags:
+        fact = proposed.fact
+        if isinstance(fact, Withdrawn | Claimed) and fact.version not in act.state.registrations:
+            yield V012.violation(
+                act.tag_of(proposed), f"{fact.version} is not registered", hint=f"gitcellar show {act.model}"
+            )
+
+
+def check_kept(ref: ProposedRef) -> Iterable[Violation]:
+    if ref.model is None or ref.old is None or ref.old == ref.new or not ref.ref.startswith("refs/tags/"):
+        return
+    name = ref.ref.removeprefix("refs/tags/")
+    if ref.new is None:
+        yield V009.violation(name, "a registry tag is never deleted", hint="undo it with another event: see the rule")
+    else:
+        message = f"it is {ref.old[:7]} already and would become {ref.new[:7]}"
+        yield V009.violation(name, message, hint="a registry tag is never moved: register the next version")
+
+
+def check_tip(ref: ProposedRef) -> Iterable[Violation]:
+    if not ref.ref.startswith("refs/gitcellar/"):
+        return
+    hint = "let gitcellar move it: gitcellar push"
+    if ref.model is None or ref.ref != tip_ref(ref.model):
+        yield V011.violation(ref.ref, "only tips of models, MODEL@tip, live below refs/gitcellar/", hint=hint)
+    elif ref.new is None:
+        yield V011.violation(ref.ref, "a tip is never deleted", hint=hint)
+    elif ref.step is None or ref.step.named is None:
+        yield V011.violation(ref.ref, f"it would name no event of {ref.model}", hint=hint)
+    elif not ref.step.known:
+        yield V011.violation(ref.ref, f"it would name {ref.step.named}, and that tag is another object", hint=hint)
+    elif not ref.step.follows:
+        yield V011.violation(ref.ref, f"the chain of {ref.step.named} does not lead back to it", hint=hint)
+
+
+ACT_CHECKS: tuple[Check[Act], ...] = (
+    Check(V001, check_shape),
+    Check(V002, check_duplicate),
+    Check(V003, check_sequence),
+    Check(V004, check_base),
+    Check(V005, check_commit),
+    Check(V006, check_object),
+    Check(V007, check_field),
+    Check(V008, check_target),
+    Check(V010, check_reachable),
+    Check(V012, check_known),
+)
+REF_CHECKS: tuple[Check[ProposedRef], ...] = (
+    Check(V009, check_kept),
+    Check(V011, check_tip),
 )
 
 
-def _registrations(change: Change) -> Iterator[tuple[ProposedTag, Version]]:
-    for proposed in change.tags:
+def _registrations(act: Act) -> Iterator[tuple[ProposedTag, Version]]:
+    for proposed in act.tags:
         if isinstance(proposed.fact, Registered):
             yield proposed, proposed.fact.version
 

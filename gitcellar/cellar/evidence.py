@@ -1,0 +1,179 @@
+"""What do commits, the index or the work tree declare, and is it there? Evidence for the judge, in few git processes.
+
+May import core, policy and store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from gitcellar.core.documents import MAX_BYTES, DocumentError, Fault
+from gitcellar.core.manifest import Entry, find_located, manifest_files
+from gitcellar.core.names import ModelName
+from gitcellar.policy.change import Declaration, Tracked
+from gitcellar.policy.settings import ModelRules
+from gitcellar.store.git import GitRepository
+from gitcellar.store.tracking import Tracking, has_data, tracking_files
+from gitcellar.store.work_files import find_work_kind, list_work_files, read_work_files
+
+WORK_TREE, INDEX = "the work tree", "the index"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is declared: a commit or tree by its id, or else the work tree below `root`.
+
+    `data` is the work tree that must have the data which is tracked, where one must.
+    """
+
+    tree: str
+    name: str
+    root: Path | None = None
+    data: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A model whose declaration at a place is asked for; the same one whatever rules apply to it."""
+
+    place: Place
+    model: ModelName
+    rules: ModelRules = field(compare=False)
+
+
+_At = tuple[Place, str]
+
+
+def commit_place(commit: str) -> Place:
+    """A commit as a place."""
+    return Place(commit, commit[:7])
+
+
+def read_declarations(repository: GitRepository, wanted: Sequence[Wanted]) -> dict[Wanted, Declaration]:
+    """What each place declares of each model. Files are read of those models alone, however many the cellar has."""
+    files = _Files(repository)
+    keys = {item: [(item.place, file) for file in manifest_files(item.model)] for item in wanted}
+    contents = files.read(key for found in keys.values() for key in found)
+    declared = {
+        item: _declare(item, {path: contents[place, path] for place, path in found if (place, path) in contents})
+        for item, found in keys.items()
+    }
+    return _with_files(files, declared)
+
+
+class _Files:
+    """Files of git's trees in one process for all, and of the work tree."""
+
+    def __init__(self, repository: GitRepository) -> None:
+        self._repository = repository
+
+    def read(self, wanted: Iterable[_At]) -> dict[_At, bytes]:
+        wanted = list(dict.fromkeys(wanted))
+        names = {(place, path): f"{place.tree}:{path}" for place, path in wanted if place.root is None}
+        headers = self._repository.check_objects(names.values())
+        for (_, path), name in names.items():
+            # A manifest bomb is not read at all.
+            if name in headers and headers[name].size > MAX_BYTES:
+                message = f"the file has {headers[name].size} bytes, and {MAX_BYTES} are the most"
+                raise DocumentError([Fault(path, 1, (), message)])
+        there = {key: headers[name].object_id for key, name in names.items() if name in headers}
+        # The same content stands in many commits: it is read, and parsed, once.
+        contents = self._repository.read_objects({each: each for each in set(there.values())}, kind="blob")
+        found = {key: contents[object_id] for key, object_id in there.items() if object_id in contents}
+        for place, path in wanted:
+            if place.root is not None:
+                for name, content in read_work_files(place.root, [path], most=MAX_BYTES).items():
+                    found[place, name] = content
+        return found
+
+    def find_kinds(self, wanted: Iterable[_At]) -> dict[_At, str]:
+        wanted = list(dict.fromkeys(wanted))
+        names = {(place, path): f"{place.tree}:{path}" for place, path in wanted if place.root is None}
+        headers = self._repository.check_objects(names.values())
+        found = {key: headers[name].kind for key, name in names.items() if name in headers}
+        for place, path in wanted:
+            kind = find_work_kind(place.root, path) if place.root is not None else None
+            if kind is not None:
+                found[place, path] = kind
+        return found
+
+    def list_folder(self, place: Place, folder: str) -> list[str]:
+        if place.root is not None:
+            return list_work_files(place.root, folder)
+        return self._repository.list_files(place.tree, folder)
+
+
+def _declare(item: Wanted, files: Mapping[str, bytes]) -> Declaration:
+    try:
+        located = find_located(item.model, files)
+    except DocumentError as error:
+        faults = tuple(map(str, error.faults))
+        first = error.faults[0]
+        return Declaration(item.model, item.rules, item.place.name, file=first.file, line=first.line, faults=faults)
+    if located is None:
+        return Declaration(item.model, item.rules, item.place.name)
+    return Declaration(item.model, item.rules, item.place.name, located.entry, located.file, located.line)
+
+
+def _with_files(files: _Files, declared: dict[Wanted, Declaration]) -> dict[Wanted, Declaration]:
+    """The declarations with what is known of the files that they name."""
+    named = [(item.place, path) for item, found in declared.items() for path in _named_paths(found.entry)]
+    kinds = files.find_kinds(named)
+    asked = {key: [(key[0], file) for file in tracking_files(key[1])] for key in named}
+    locks = [(item.place, path) for item, found in declared.items() if (path := _lock_path(found))]
+    contents = files.read([*(key for found in asked.values() for key in found), *locks])
+    tracked = {
+        (place, path): Tracking(path, {at[1]: contents[at] for at in found if at in contents}, place.data)
+        for (place, path), found in asked.items()
+    }
+    completed: dict[Wanted, Declaration] = {}
+    for item, found in declared.items():
+        place, lock = item.place, _lock_path(found)
+        outs = {path: tracked[place, path] for path in _named_paths(found.entry)}
+        missing = [path for path, tracking in outs.items() if (place, path) not in kinds and tracking.out is None]
+        completed[item] = replace(
+            found,
+            missing=tuple(missing),
+            tracked=_find_tracked(place, outs[found.entry.path], kinds.get((place, found.entry.path)))
+            if found.entry
+            else Tracked(),
+            files=_list_own_files(files, item),
+            lock=(lock, contents[place, lock]) if lock and (place, lock) in contents else None,
+        )
+    return completed
+
+
+def _named_paths(entry: Entry | None) -> list[str]:
+    """The paths that an entry names, its checkpoint's first."""
+    if entry is None:
+        return []
+    files = [path for path in (entry.params, entry.metrics, entry.environment) if isinstance(path, str)]
+    return list(dict.fromkeys([entry.path, *files, *(data.path for data in entry.data if data.path)]))
+
+
+def _find_tracked(place: Place, tracking: Tracking, kind: str | None) -> Tracked:
+    out = tracking.out
+    recorded = out["dvc"]["outs"][0] if out and out["at"] == tracking.path else {}
+    digest, size = recorded.get("md5"), recorded.get("size")
+    return Tracked(
+        # The work tree has the data, and a commit must not.
+        outside_dvc=kind is not None and (place.root is None or out is None),
+        digest=digest if isinstance(digest, str) else None,
+        size=size if isinstance(size, int) else None,
+        data_missing=not has_data(tracking),
+    )
+
+
+def _list_own_files(files: _Files, item: Wanted) -> tuple[str, ...] | None:
+    """The files of a model's folder, where the policy asks for any, relative to it."""
+    if item.rules.files is None:
+        return None
+    folder = item.model.in_tag
+    return tuple(path.removeprefix(f"{folder}/") for path in files.list_folder(item.place, folder))
+
+
+def _lock_path(declared: Declaration) -> str | None:
+    environment = declared.entry.environment if declared.entry else None
+    return environment if isinstance(environment, str) and declared.rules.environment_locked else None

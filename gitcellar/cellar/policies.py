@@ -1,0 +1,35 @@
+"""Which policy judges? That of the protected branch, never that of the commit under judgement.
+
+May import core, policy and store.
+"""
+
+from __future__ import annotations
+
+from gitcellar.policy.config import FILE, Policy, parse_policy
+from gitcellar.store.git import GitRepository
+
+
+def find_protected(repository: GitRepository, remote: str | None = "origin") -> str | None:
+    """The ref of the branch whose policy judges: the remote's default branch, where this clone knows it, or HEAD.
+
+    Without a remote, on the server itself, it is HEAD, or the main branch where HEAD names none that exists.
+    """
+    heads = ["HEAD", "refs/heads/main", "refs/heads/master"]
+    if remote is not None:
+        heads = [f"refs/remotes/{remote}/{name}" for name in ("HEAD", "main", "master")] + heads
+    found = repository.find_refs(heads)
+    return next((head for head in heads if head in found), None)
+
+
+def read_policy(repository: GitRepository, remote: str | None = "origin") -> Policy:
+    """The policy that judges; the default one where there is no file. Raise DocumentError for one with faults.
+
+    Never the work tree's, for then whoever breaks a rule could loosen it in the same breath.
+    """
+    protected = find_protected(repository, remote)
+    return Policy() if protected is None else read_policy_at(repository, protected)
+
+
+def read_policy_at(repository: GitRepository, tree: str) -> Policy:
+    """The policy of a commit or tree."""
+    return parse_policy(repository.read_blobs(tree, [FILE]).get(FILE, b""))

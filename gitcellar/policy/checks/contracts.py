@@ -1,0 +1,93 @@
+"""Family C: does the number promise what the contract keeps?
+
+May import core and the rest of policy but judge and config.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from gitcellar.core.contract import find_breaks
+from gitcellar.core.events import Registered
+from gitcellar.core.versions import Version
+from gitcellar.policy.change import Act, ProposedTag
+from gitcellar.policy.rules import Check, Rule, Violation
+
+C001 = Rule(
+    "C001",
+    "under the same X an application goes on working",
+    """X is a promise: an application that works with 1.2 works with 1.3. So a version whose contract breaks that of
+the version before it under the same X is refused, field by field. X = 0 is early development, where anything may
+break. `gitcellar contract diff REF REF` shows what differs, and docs/format.md which differences break.
+
+What to do: for a base model gitcellar register RACK/base --bump major; for a project model tune it from a base
+of a new X; or give the field back.""",
+)
+C002 = Rule(
+    "C002",
+    "X rises only where something breaks",
+    """A new X tells every application to change. Where the contract breaks nothing, they would change for nothing.
+
+What to do: register the next Y instead, or say in the message why applications must change all the same.""",
+    severity="warning",
+)
+C003 = Rule(
+    "C003",
+    "from X = 1 on a version says what applications may rely on",
+    """Where gitcellar.yaml has `contract: required`, an entry has a contract once its X is 1 or more: without one
+nobody can tell whether the next version breaks it.
+
+What to do: write `contract:` in the manifest entry, with inputs and outputs.""",
+)
+
+
+def check_promise(act: Act) -> Iterable[Violation]:
+    for proposed, version in _registrations(act):
+        before = act.state.predecessor(version)
+        if before is None or before not in act.earlier or version.triple[0] == 0:
+            continue
+        for broken in find_breaks(act.earlier[before].contract, act.declared.contract if act.declared else None):
+            hint = f"gitcellar register {act.model} --bump major"
+            if act.model.kind == "project" and act.rules.scheme == "cellar":
+                hint = f"tune it from a {act.model.base} of X = {version.triple[0] + 1}, or keep the field as it was"
+            yield C001.violation(act.tag_of(proposed), f"breaks {before}: {broken}", hint=hint)
+
+
+def check_raised(act: Act) -> Iterable[Violation]:
+    for proposed, version in _registrations(act):
+        x = version.triple[0]
+        before = act.state.newest_of((x - 1,))
+        if x < 2 or act.model.kind == "project" or before is None or act.state.predecessor(version) is not None:
+            continue
+        if before not in act.earlier:
+            continue
+        old, new = act.earlier[before].contract, act.declared.contract if act.declared else None
+        if old is not None and not find_breaks(old, new):
+            yield C002.violation(
+                act.tag_of(proposed),
+                f"its contract breaks nothing of {before}",
+                hint=f"gitcellar contract diff {act.model}@{before} {act.tag_of(proposed)}",
+            )
+
+
+def check_present(act: Act) -> Iterable[Violation]:
+    if not act.rules.contract_required or act.entry is None or act.entry.contract is not None:
+        return
+    for proposed, version in _registrations(act):
+        if version.triple[0] >= 1:
+            yield C003.violation(
+                act.tag_of(proposed),
+                "its manifest entry has no contract",
+                hint="write 'contract:' in the entry, with inputs and outputs",
+            )
+
+
+ACT_CHECKS: tuple[Check[Act], ...] = (
+    Check(C001, check_promise),
+    Check(C002, check_raised),
+    Check(C003, check_present),
+)
+
+
+def _registrations(act: Act) -> Iterator[tuple[ProposedTag, Version]]:
+    for proposed in act.tags:
+        if isinstance(proposed.fact, Registered):
+            yield proposed, proposed.fact.version

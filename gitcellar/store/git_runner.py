@@ -1,0 +1,82 @@
+"""How is git run? The one place that does, through GitPython's command runner, calmly and over safe protocols.
+
+`repo.tags` and other object wrappers of GitPython are not used: their cost is quadratic in the number of tags.
+May import core and store.git_errors.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from git.cmd import Git
+from git.exc import GitCommandNotFound
+
+from gitcellar.core.errors import NotFoundError, WorldError
+from gitcellar.store.git_errors import GitError, NotARepositoryError, explain_failure, explain_remote_failure
+
+# CVE-2017-1000117 and its kin: other transports, ext:: above all, run what the URL says.
+_PROTOCOLS = "https:ssh:file"
+# git tag does not fsync, and a registration that a power cut can take back is none (git-config(1), core.fsync).
+DURABLE = ("-c", "core.fsync=objects,reference")
+# The repository's config comes from strangers when the repository does: let it start no program for a mere question.
+_CALM = ("-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false")
+
+
+class GitRunner:
+    """Runs git in a folder. Nothing is run until asked."""
+
+    def __init__(self, path: str | os.PathLike[str] = ".") -> None:
+        self.path = Path(path)
+        self._git = Git(str(self.path))
+
+    def _text(self, *args: str, stdin: str | None = None, allow: tuple[int, ...] = (0,)) -> str:
+        return self._bytes(*args, stdin=stdin, allow=allow).decode("utf-8", "surrogateescape")
+
+    def _remote_text(self, remote: str, *args: str) -> str:
+        try:
+            return self._text(*args)
+        except NotARepositoryError:
+            raise
+        except GitError as error:
+            raise explain_remote_failure(error, remote) from error
+
+    def _bytes(self, *args: str, stdin: bytes | str | None = None, allow: tuple[int, ...] = (0,)) -> bytes:
+        if not self.path.is_dir():
+            raise NotFoundError(f"there is no folder {str(self.path)!r}")
+        with _as_file(stdin) as source:
+            try:
+                result: Any = self._git.execute(
+                    ["git", *_CALM, *args],
+                    istream=source,
+                    with_extended_output=True,
+                    with_exceptions=False,
+                    stdout_as_string=False,
+                    strip_newline_in_stdout=False,
+                    env={"GIT_ALLOW_PROTOCOL": os.environ.get("GIT_ALLOW_PROTOCOL", _PROTOCOLS)},
+                )
+            except GitCommandNotFound as error:
+                hint = "https://git-scm.com/downloads"
+                raise WorldError("git is not installed, or not on PATH", hint=hint) from error
+        status, output, errors = result
+        found: bytes = output
+        if status not in allow:
+            raise explain_failure(args, status, found.decode("utf-8", "replace"), errors, self.path)
+        return found
+
+
+@contextmanager
+def _as_file(content: bytes | str | None) -> Iterator[BinaryIO | None]:
+    """Standard input as a file: a pipe would need a thread to be fed without a deadlock."""
+    if content is None:
+        yield None
+        return
+    with tempfile.TemporaryFile() as file:
+        source = cast(BinaryIO, file)
+        source.write(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
+        source.seek(0)
+        yield source
