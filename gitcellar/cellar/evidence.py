@@ -43,12 +43,17 @@ class Wanted:
     rules: ModelRules = field(compare=False)
 
 
-_At = tuple[Place, str]
+At = tuple[Place, str]
 
 
 def commit_place(commit: str) -> Place:
     """A commit as a place."""
     return Place(commit, commit[:7])
+
+
+def read_files(repository: GitRepository, wanted: Iterable[At]) -> dict[At, bytes]:
+    """The contents of those files that are there, by place and path. Raise DocumentError for one that is huge."""
+    return _Files(repository).read(wanted)
 
 
 def read_declarations(repository: GitRepository, wanted: Sequence[Wanted]) -> dict[Wanted, Declaration]:
@@ -69,7 +74,7 @@ class _Files:
     def __init__(self, repository: GitRepository) -> None:
         self._repository = repository
 
-    def read(self, wanted: Iterable[_At]) -> dict[_At, bytes]:
+    def read(self, wanted: Iterable[At]) -> dict[At, bytes]:
         wanted = list(dict.fromkeys(wanted))
         names = {(place, path): f"{place.tree}:{path}" for place, path in wanted if place.root is None}
         headers = self._repository.check_objects(names.values())
@@ -88,7 +93,7 @@ class _Files:
                     found[place, name] = content
         return found
 
-    def find_kinds(self, wanted: Iterable[_At]) -> dict[_At, str]:
+    def find_kinds(self, wanted: Iterable[At]) -> dict[At, str]:
         wanted = list(dict.fromkeys(wanted))
         names = {(place, path): f"{place.tree}:{path}" for place, path in wanted if place.root is None}
         headers = self._repository.check_objects(names.values())

@@ -5,20 +5,23 @@ May import core, policy, store, cellar.reading and cellar.evidence.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gitcellar.cellar.evidence import Wanted, commit_place, read_declarations
-from gitcellar.cellar.reading import read_cellar, read_checkpoints, read_state
+from gitcellar.cellar.reading import find_alike, read_cellar, read_state
 from gitcellar.core.digests import Digest
+from gitcellar.core.errors import NotFoundError
 from gitcellar.core.events import Assigned, Registered
 from gitcellar.core.lineage import Base
 from gitcellar.core.manifest import Entry
 from gitcellar.core.names import ModelName
 from gitcellar.core.state import ModelState
+from gitcellar.core.tags import model_patterns
 from gitcellar.core.versions import Version
 from gitcellar.policy.change import Act, ProposedTag
 from gitcellar.policy.plan import Plan
-from gitcellar.policy.settings import ModelRules
+from gitcellar.policy.settings import ModelRules, matches
 from gitcellar.store.git import GitRepository
 
 
@@ -32,7 +35,13 @@ class Candidate:
 
 
 def gather_act(
-    repository: GitRepository, plan: Plan, state: ModelState, rules: ModelRules, candidate: Candidate | None
+    repository: GitRepository,
+    plan: Plan,
+    state: ModelState,
+    rules: ModelRules,
+    candidate: Candidate | None,
+    *,
+    remote: str,
 ) -> Act:
     """The planned act as the judge wants it."""
     model = plan.model
@@ -41,6 +50,7 @@ def gather_act(
     needed = find_needed(plan.tags, state, rules)
     declared = read_declarations(repository, [Wanted(commit_place(commit), model, rules) for commit in needed.values()])
     by_version = {version: declared[Wanted(commit_place(c), model, rules)] for version, c in needed.items()}
+    details = repository.read_details(model_patterns(model)) if registers and not is_new else {}
     commits = [proposed.target for proposed in plan.tags]
     return Act(
         model,
@@ -51,10 +61,10 @@ def gather_act(
         declared=by_version.pop(None, None),
         earlier={version: found for version, found in by_version.items() if version is not None},
         checkpoint=candidate.checkpoint if candidate else None,
-        checkpoints=read_checkpoints(repository, state) if registers and not is_new else {},
+        alike=tuple(find_alike(state, details, candidate.checkpoint if candidate else None)),
         neighbours=tuple(name.text for name in read_cellar(repository)) if is_new else (),
-        blocking=find_blocking(repository, model) if is_new else (),
-        unreachable=bool(registers and find_unreachable(repository, commits, rules)),
+        blocking=find_blocking(repository, [model])[model] if is_new else (),
+        unreachable=bool(registers and find_unreachable(repository, commits, rules, remote=remote)),
     )
 
 
@@ -73,12 +83,31 @@ def find_needed(tags: tuple[ProposedTag, ...], state: ModelState, rules: ModelRu
     return needed
 
 
-def find_unreachable(repository: GitRepository, commits: list[str], rules: ModelRules) -> set[str]:
-    """Those of `commits` that no protected branch contains, here or, as this clone knows it, on a remote."""
+def find_unreachable(
+    repository: GitRepository,
+    commits: list[str],
+    rules: ModelRules,
+    *,
+    remote: str | None,
+    pushed: Mapping[str, str] | None = None,
+) -> set[str]:
+    """Those of `commits` that no protected branch contains: the remote's as this clone knows it, or as it is `pushed`.
+
+    Of no remote, or of one of which nothing is known, the branches here. Raise NotFoundError in a shallow clone, where
+    git's answer would be wrong.
+    """
     if not rules.protected:
         return set()
-    patterns = [f"refs/{place}/{branch}" for place in ("heads", "remotes/*") for branch in rules.protected]
-    return repository.list_commits_outside(commits, list(repository.list_ref_ids(*patterns).values()))
+    if repository.is_shallow():
+        message = "this clone is shallow, so nobody can tell which branch contains a commit"
+        raise NotFoundError(message, hint="git fetch --unshallow")
+    heads: dict[str, str] = {}
+    for place in (f"refs/remotes/{remote}", "refs/heads") if remote else ("refs/heads",):
+        heads = heads or repository.list_ref_ids(*(f"{place}/{branch}" for branch in rules.protected))
+    for ref, commit in (pushed or {}).items():
+        if any(matches(branch, ref.removeprefix("refs/heads/")) for branch in rules.protected):
+            heads[ref] = commit
+    return repository.list_commits_outside(commits, list(heads.values()))
 
 
 def find_change_base(act: Act) -> Base | None:
@@ -93,8 +122,12 @@ def find_change_base(act: Act) -> Base | None:
     return None
 
 
-def find_blocking(repository: GitRepository, model: ModelName) -> tuple[str, ...]:
-    """Tags that stand as files where the folders of this model's tags must."""
-    parts = model.in_tag.split("/")
-    folders = [f"refs/tags/{'/'.join(parts[:end])}" for end in range(1, len(parts))]
-    return tuple(ref.removeprefix("refs/tags/") for ref in repository.find_refs(folders))
+def find_blocking(repository: GitRepository, models: Iterable[ModelName]) -> dict[ModelName, tuple[str, ...]]:
+    """Tags that stand as files where the folders of each model's tags must."""
+    folders: dict[ModelName, list[str]] = {}
+    for model in models:
+        parts = model.in_tag.split("/")
+        folders[model] = ["/".join(parts[:end]) for end in range(1, len(parts))]
+    names = list(dict.fromkeys(f"refs/tags/{folder}" for found in folders.values() for folder in found))
+    there = repository.find_refs(names) if names else {}
+    return {m: tuple(folder for folder in found if f"refs/tags/{folder}" in there) for m, found in folders.items()}

@@ -5,6 +5,7 @@ May import core, policy and store.
 
 from __future__ import annotations
 
+from gitcellar.core.documents import MAX_BYTES, DocumentError, Fault
 from gitcellar.policy.config import FILE, Policy, parse_policy
 from gitcellar.store.git import GitRepository
 
@@ -21,6 +22,13 @@ def find_protected(repository: GitRepository, remote: str | None = "origin") -> 
     return next((head for head in heads if head in found), None)
 
 
+def find_protected_branch(repository: GitRepository, remote: str | None = "origin") -> str | None:
+    """The branch on the remote, or without one here, whose policy judges: `refs/heads/main`. None where none exists."""
+    protected = find_protected(repository, remote)
+    full = repository.find_branch(protected) if protected else repository.find_branch("HEAD")
+    return full.replace(f"refs/remotes/{remote}/", "refs/heads/", 1) if full else None
+
+
 def read_policy(repository: GitRepository, remote: str | None = "origin") -> Policy:
     """The policy that judges; the default one where there is no file. Raise DocumentError for one with faults.
 
@@ -31,5 +39,8 @@ def read_policy(repository: GitRepository, remote: str | None = "origin") -> Pol
 
 
 def read_policy_at(repository: GitRepository, tree: str) -> Policy:
-    """The policy of a commit or tree."""
+    """The policy of a commit or tree. A huge one is not read."""
+    header = repository.check_objects([f"{tree}:{FILE}"]).get(f"{tree}:{FILE}")
+    if header is not None and header.size > MAX_BYTES:
+        raise DocumentError([Fault(FILE, 1, (), f"the file has {header.size} bytes, and {MAX_BYTES} are the most")])
     return parse_policy(repository.read_blobs(tree, [FILE]).get(FILE, b""))

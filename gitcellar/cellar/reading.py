@@ -6,17 +6,17 @@ May import core and store.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from gitcellar.core.digests import Digest
 from gitcellar.core.errors import CellarError, NotFoundError, did_you_mean
-from gitcellar.core.events import DetailedEvent, Details, Event, Registered
+from gitcellar.core.events import DetailedEvent, Details, Event
 from gitcellar.core.lineage import find_checkpoint
 from gitcellar.core.names import ModelName
 from gitcellar.core.references import Reference, find_referenced
-from gitcellar.core.state import ModelState, VersionState, fold_events
+from gitcellar.core.state import ModelState, VersionState, fold_events, order_events
 from gitcellar.core.tags import model_patterns, parse_listing
 from gitcellar.core.trailers import parse_message
 from gitcellar.core.versions import Version
@@ -91,18 +91,6 @@ def read_events(source: RefSource, model: ModelName | None) -> list[tuple[ModelS
     return [(state, event) for state in states for event in reversed(order_events(state))]
 
 
-def order_events(state: ModelState) -> list[Event]:
-    """Events in the order in which they count, each version's registration before the first event about it."""
-    counted = sorted((e for e in state.events if e.fact.counter), key=lambda event: (event.fact.counter, event.tag))
-    registered = {e.fact.version: e for e in state.events if isinstance(e.fact, Registered) and not e.fact.counter}
-    ordered: list[Event] = [e for e in state.events if not e.fact.counter and not isinstance(e.fact, Registered)]
-    for event in counted:
-        version = state.version_of(event)
-        earlier = sorted(v for v in registered if version is not None and v <= version)
-        ordered += [*map(registered.pop, earlier), event]
-    return ordered + [registered[version] for version in sorted(registered)]
-
-
 def detail_events(state: ModelState, details: dict[str, tuple[str, Details]]) -> list[DetailedEvent]:
     """Annotated events, the oldest first: counted ones by counter, registrations between them by date.
 
@@ -119,15 +107,14 @@ def detail_events(state: ModelState, details: dict[str, tuple[str, Details]]) ->
     return ordered + free
 
 
-def read_checkpoints(repository: GitRepository, state: ModelState) -> dict[Version, Digest]:
-    """The checkpoints that the registrations of a model recorded."""
-    details = repository.read_details(model_patterns(state.name))
-    found = {
-        version: find_checkpoint(parse_message(details[event.tag][1].message))
+def find_alike(state: ModelState, details: Mapping[str, tuple[str, Details]], digest: Digest | None) -> list[Version]:
+    """The versions of a model whose registrations recorded that very checkpoint."""
+    recorded = [
+        (version, find_checkpoint(parse_message(details[event.tag][1].message)))
         for version, event in state.registrations.items()
         if event.tag in details
-    }
-    return {version: digest for version, digest in found.items() if digest is not None}
+    ]
+    return [version for version, found in recorded if digest and found and found.sha256 == digest.sha256]
 
 
 @contextmanager

@@ -178,6 +178,28 @@ class MoveDocument(TypedDict):
     checkpoints: int
 
 
+class ViolationRow(TypedDict):
+    """What breaks a rule. `severity` is error, warning or off, the last for what `exception` excuses."""
+
+    rule: str
+    severity: str
+    subject: str
+    message: str
+    hint: str | None
+    file: str | None
+    line: int | None
+    exception: str | None
+
+
+class CheckDocument(TypedDict):
+    """`gitcellar check --json`."""
+
+    schema: int
+    ok: bool
+    violations: list[ViolationRow]
+    excepted: list[ViolationRow]
+
+
 class AddDocument(TypedDict):
     """`gitcellar add --json` and `gitcellar init --json`: the files to commit."""
 

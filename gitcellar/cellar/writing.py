@@ -38,6 +38,7 @@ from gitcellar.policy.plan import (
     plan_unassign,
     plan_withdraw,
 )
+from gitcellar.policy.rules import Violation
 from gitcellar.policy.schemes import Bump
 from gitcellar.policy.settings import ModelRules
 from gitcellar.store.checkpoints import Progress, is_changed, opened, silent
@@ -76,6 +77,7 @@ class Outcome:
     checkpoint: Digest | None
     created: bool
     pushed: bool
+    warnings: tuple[Violation, ...] = ()
 
 
 DEFAULT = Options()
@@ -183,7 +185,7 @@ class _Act:
         plan = self.plan(state, rules)
         if plan.tags and self.weigh and self.candidate is None:
             self.candidate = self.weigh()
-        act = gather_act(self.repository, plan, state, rules, self.candidate)
+        act = gather_act(self.repository, plan, state, rules, self.candidate, remote=self.options.remote)
         verdict = judge(Change(read_today(), (act,)))
         if not verdict.ok:
             raise RefusedError(verdict)
@@ -198,7 +200,7 @@ class _Act:
             push_parcel(self.repository, self.options.remote, parcel, coordinated=rules.coordination)
         if created:
             self.write_refs(written, act, tip, pushed=pushing)
-        return self.report(plan, act, created, pushing)
+        return replace(self.report(plan, act, created, pushing), warnings=verdict.warnings)
 
     def make_tags(self, act: Act, plan: Plan, tip: str | None) -> tuple[RefUpdate, ...]:
         """Store the tag objects, each naming the one before, and no ref yet: so far nothing has happened."""

@@ -112,6 +112,14 @@ class _DvcArtifact(BaseModel):
 
 def parse_manifest(content: bytes, file: str = FILE) -> dict[ModelName, Entry]:
     """All entries of one manifest; names and paths are relative to its folder. Raise DocumentError with every fault."""
+    entries, faults = read_manifest(content, file)
+    if faults:
+        raise DocumentError(faults)
+    return entries
+
+
+def read_manifest(content: bytes, file: str = FILE) -> tuple[dict[ModelName, Entry], list[Fault]]:
+    """The entries of one manifest that can be read, and every fault of the others. Raise DocumentError for no YAML."""
     document = parse_document(content, file)
     folder = posixpath.dirname(file)
     value = {} if document.value is None else document.value
@@ -132,9 +140,7 @@ def parse_manifest(content: bytes, file: str = FILE) -> dict[ModelName, Entry]:
         faults += found
         if entry is not None:
             entries[name] = _rooted(entry, folder)
-    if faults:
-        raise DocumentError(sorted(faults, key=lambda fault: fault.line))
-    return entries
+    return entries, sorted(faults, key=lambda fault: fault.line)
 
 
 def parse_dvc_artifacts(content: bytes, file: str = DVC_FILE) -> dict[ModelName, Entry]:

@@ -3,7 +3,7 @@
 Ref names and commits are enough: no tag object is opened. May import names, versions and events.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -124,6 +124,38 @@ class ModelState:
 def fold_events(name: ModelName, events: Iterable[Event]) -> ModelState:
     """The state after all `events` of one model, given in any order. Contradictions become anomalies."""
     events = tuple(events)
+    return _fold(events).snapshot(name, events)
+
+
+def replay_events(
+    name: ModelName, before: Iterable[Event], after: Iterable[Event]
+) -> Iterator[tuple[Event, ModelState]]:
+    """Each of the events `after`, in the order in which they count, with the state that it meets."""
+    known, new = tuple(before), frozenset(after)
+    fold = _fold(known)
+    for event in order_events(fold_events(name, (*known, *new))):
+        if event in new:
+            yield event, fold.snapshot(name, known)
+            fold.apply(event)
+            known = (*known, event)
+
+
+def order_events(state: ModelState) -> list[Event]:
+    """Events in the order in which they count, each version's registration before the first event about it."""
+    counted = sorted((e for e in state.events if e.fact.counter), key=lambda event: (event.fact.counter, event.tag))
+    registered = {e.fact.version: e for e in state.events if isinstance(e.fact, Registered) and not e.fact.counter}
+    waiting = sorted(registered, reverse=True)
+    first = set(registered.values())
+    ordered: list[Event] = [e for e in state.events if not e.fact.counter and e not in first]
+    for event in counted:
+        version = state.version_of(event)
+        while version is not None and waiting and waiting[-1] <= version:
+            ordered.append(registered[waiting.pop()])
+        ordered.append(event)
+    return ordered + [registered[version] for version in reversed(waiting)]
+
+
+def _fold(events: tuple[Event, ...]) -> "_Fold":
     counted: list[tuple[int, bool, str, Event]] = []
     fold = _Fold()
     register = fold.register
@@ -142,17 +174,7 @@ def fold_events(name: ModelName, events: Iterable[Event]) -> ModelState:
     counted.sort()
     for _, _, _, event in counted:
         fold.take(event, event.fact.counter)
-    return ModelState(
-        name,
-        events,
-        fold.registrations,
-        fold.at_commit,
-        frozenset(fold.withdrawn),
-        fold.stages,
-        fold.last_stages,
-        fold.deprecated,
-        tuple(fold.anomalies),
-    )
+    return fold
 
 
 def _by_version(item: tuple[Version, Event]) -> Any:
@@ -171,6 +193,27 @@ class _Fold:
         self.deprecated = False
         self.anomalies: list[Anomaly] = []
         self.last_counted = (0, "")
+
+    def snapshot(self, name: ModelName, events: tuple[Event, ...]) -> ModelState:
+        return ModelState(
+            name,
+            events,
+            dict(self.registrations),
+            dict(self.at_commit),
+            frozenset(self.withdrawn),
+            dict(self.stages),
+            dict(self.last_stages),
+            self.deprecated,
+            tuple(self.anomalies),
+        )
+
+    def apply(self, event: Event) -> None:
+        if event.commit is None:
+            return
+        if isinstance(event.fact, Registered) and not event.fact.counter:
+            self.register(event, event.commit, event.fact.version)
+        else:
+            self.take(event, event.fact.counter)
 
     def take(self, event: Event, counter: int) -> None:
         fact = event.fact

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gitcellar.core.digests import Digest
+from gitcellar.core.documents import Fault
 from gitcellar.core.events import Fact, Registered
 from gitcellar.core.manifest import Contract, Entry
 from gitcellar.core.names import ModelName
@@ -20,8 +21,8 @@ from gitcellar.policy.settings import ModelRules
 class WrittenTag:
     """A proposed tag that exists already, for it is pushed rather than planned.
 
-    `kind` is the type of the object that the ref would hold, `field` the name that a tag object has inside,
-    `target_kind` the type of what it points at.
+    `kind` is the type of the object that the ref would hold, or `malformed` for a tag that git would not write; `field`
+    the name that a tag object has inside, `target_kind` the type of what it points at.
     """
 
     name: str
@@ -88,7 +89,8 @@ class Act:
 
     `base` is the state of the rack's base model, for a project model; `declared` what stands at the tags' commit, read
     for registrations and for stages that ask for fields; `earlier` what the versions before declared, as far as they
-    bear on it; `checkpoints` the digests that earlier registrations recorded; `neighbours` the names of the other
+    bear on it; `alike` the versions whose tags recorded
+    this very checkpoint; `neighbours` the names of the other
     models, read for a model's first tag alone; `blocking` the tags that stand where its folder must. `beside` counts
     the registry tags of the same push. `unreachable` where no protected branch contains the commit. `lost` names the
     objects that the DVC remote was asked for and does not have; `measured` is the checkpoint's digest, where the data
@@ -103,7 +105,7 @@ class Act:
     declared: Declaration | None = None
     earlier: Mapping[Version, Declaration] = field(default_factory=dict)
     checkpoint: Digest | None = None
-    checkpoints: Mapping[Version, Digest] = field(default_factory=dict)
+    alike: tuple[Version, ...] = ()
     neighbours: tuple[str, ...] = ()
     blocking: tuple[str, ...] = ()
     beside: int = 0
@@ -162,10 +164,13 @@ class ProposedRef:
 class Change:
     """All that is proposed at once: the acts in their order, other refs, and what manifests declare.
 
-    `day` is today in UTC, as 2026-11-30: exceptions end.
+    `day` is today in UTC, as 2026-11-30: exceptions end. `faults` are those of manifests and of a policy that is
+    proposed, and `general` the rules for what is no one model's.
     """
 
     day: str
     acts: tuple[Act, ...] = ()
     refs: tuple[ProposedRef, ...] = ()
     declarations: tuple[Declaration, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    general: ModelRules = field(default_factory=ModelRules)

@@ -70,6 +70,8 @@ def judge(change: Change) -> Verdict:
         sentence.weigh(act, _ACT_CHECKS, act.rules, act.model)
         if act.declared is not None and act.registers:
             sentence.weigh(act.declared, _DECLARATION_CHECKS, act.rules, act.model)
+    for fault in change.faults:
+        sentence.weigh(fault, metadata.FAULT_CHECKS, change.general, None)
     for declaration in change.declarations:
         sentence.weigh(declaration, _DECLARATION_CHECKS, declaration.rules, declaration.model)
     return Verdict(tuple(sentence.violations), tuple(sentence.warnings), tuple(sentence.excepted))

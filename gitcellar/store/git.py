@@ -120,6 +120,13 @@ class GitRepository(GitRunner):
         lines = self._text("cat-file", "--batch-check=%(objectname)", stdin="".join(f"{name}\n" for name in names))
         return {name: line for name, line in zip(names, lines.splitlines(), strict=True) if " " not in line}
 
+    def find_branch(self, name: str) -> str | None:
+        """The full name of the branch that a symbolic ref names, born or not; of any other ref its own."""
+        if name.startswith("refs/heads/"):
+            return name
+        found = self._text("symbolic-ref", "--quiet", "--", name, allow=(0, 1)).strip()
+        return found or (name if name.startswith("refs/") else None)
+
     def list_ref_ids(self, *patterns: str) -> dict[str, str]:
         """The object id of every ref below the folders, or that matches the globs."""
         lines = self._text("for-each-ref", "--format=%(objectname) %(refname)", *patterns).splitlines()
@@ -187,11 +194,26 @@ class GitRepository(GitRunner):
         lines = "".join(f"{line}\n" for line in (*sorted(wanted), "--not", *branches))
         return wanted & set(self._text("rev-list", "--stdin", stdin=lines).split()) if wanted else set()
 
-    def list_changed(self, before: str, after: str | None = None) -> list[str]:
-        """The paths that differ between two commits, or between one and the index."""
-        trees = ["--cached", before] if after is None else [before, after]
-        output = self._text("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", *trees, "--")
-        return [path for path in output.split("\0") if path]
+    def list_changed(self, before: str, after: str) -> list[str]:
+        """The paths that differ between two commits."""
+        return self._list_paths("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", before, after, "--")
+
+    def list_staged(self) -> list[str]:
+        """The paths that differ between HEAD, or nothing before the first commit, and the index."""
+        return self._list_paths("diff", "--cached", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--")
+
+    def list_named(self, names: Sequence[str], *, tree: str | None = None) -> list[str]:
+        """The paths of all files called one of `names`, in a tree, or in the index and untracked beside it."""
+        if tree is not None:
+            paths = self._list_paths("ls-tree", "-r", "-z", "--name-only", "--full-tree", tree)
+            return [path for path in paths if path.rpartition("/")[2] in names]
+        specs = [f":(top,glob)**/{name}" for name in names]
+        options = ("-z", "--cached", "--others", "--exclude-standard", "--full-name", "--deduplicate")
+        return self._list_paths("ls-files", *options, "--", *specs)
+
+    def write_index(self) -> str:
+        """Store the index as a tree, as a commit would. Return its id."""
+        return self._text("write-tree").strip()
 
     def find_merge_base(self, first: str, second: str) -> str | None:
         """The commit in which two histories part; None where they share none."""
@@ -205,7 +227,14 @@ class GitRepository(GitRunner):
         output = self._text("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *specs)
         return sorted({entry[3:] for entry in output.split("\0") if entry})
 
+    def _list_paths(self, *args: str) -> list[str]:
+        return [path for path in self._text(*args).split("\0") if path]
+
     # Where the repository is
+
+    def find_hooks_folder(self) -> Path:
+        """Where git looks for hooks: of all work trees together, or where core.hooksPath says."""
+        return self.path.absolute() / self._text("rev-parse", "--git-path", "hooks").rstrip("\n")
 
     def find_root(self) -> Path | None:
         """The top of the work tree; None in a bare repository."""

@@ -41,7 +41,7 @@ BOMB = b"a: &a [x,x]\n" + b"".join(b"%c: &%c [*%c,*%c]\n" % (i + 1, i + 1, i, i)
     ("content", "message"),
     [
         (b"\xff", "f:1: the file is not UTF-8"),
-        (b"a: [1\nb: 2", "f:2: not YAML: did not find expected ',' or ']'"),
+        (b"a: [1\nb: 2", "f:2:2: not YAML: did not find expected ',' or ']'"),
         (b"a: 1\na: 2", "f:2: a: the key 'a' stands here twice"),
         (
             b"a: {b: 1, b: 2}\nc: 1\nc: 1",
@@ -54,7 +54,7 @@ BOMB = b"a: &a [x,x]\n" + b"".join(b"%c: &%c [*%c,*%c]\n" % (i + 1, i + 1, i, i)
         (b"a: 2001-13-45", "f:1: a: '2001-13-45' is no value"),
         (
             b"a: !!python/name:os.system",
-            "f:1: not YAML: could not determine a constructor for the tag 'tag:yaml.org,2002:python/name:os.system'",
+            "f:1:4: not YAML: could not determine a constructor for the tag 'tag:yaml.org,2002:python/name:os.system'",
         ),
         (b"a: !!set {b}", "f:1: a: the tag tag:yaml.org,2002:set is not allowed here"),
         (b"x" * (MAX_BYTES + 1), f"f:1: the file has {MAX_BYTES + 1} bytes, and {MAX_BYTES} are the most"),

@@ -9,7 +9,6 @@ from gitcellar.core.names import ModelName
 from gitcellar.policy.config import Policy, parse_policy
 from gitcellar.policy.settings import DEFAULT_STAGES, FileRules, ModelRules, RuleException, StageRules, matches
 
-
 BASE = ModelName("vit-l/base")
 
 
@@ -109,7 +108,7 @@ def test_a_star_stays_within_a_part(glob: str, name: str, expected: bool) -> Non
         (b"stages: []", "gitcellar.yaml:1: stages: name at least one stage"),
         (
             b"stages:\n  live: {from: [stagin]}\n  staging:",
-            "gitcellar.yaml:2: stages: live is entered from stagin, and there is no such stage; did you mean staging?",
+            "gitcellar.yaml:1: stages: live is entered from stagin, and there is no such stage; did you mean staging?",
         ),
         (b"rules: {V999: off}", "gitcellar.yaml:1: rules.V999: there is no rule V999"),
         (

@@ -74,9 +74,10 @@ def trained_from(source: str | None) -> Act:
 
 
 def with_checkpoints(version: str, new: str, **earlier: str) -> Act:
-    change = project(version, *(v.replace("_", ".").replace("rc", "-rc") for v in earlier))
-    known = {parse_version(v.replace("_", ".").replace("rc", "-rc")): Digest(sha * 64, 1) for v, sha in earlier.items()}
-    return replace(change, checkpoint=Digest(new * 64, 1), checkpoints=known)
+    """A registration of the weights `new`, after versions with the given ones."""
+    known = {v.replace("_", ".").replace("rc", "-rc"): sha for v, sha in earlier.items()}
+    alike = tuple(parse_version(v) for v, sha in known.items() if sha == new)
+    return replace(project(version, *known), checkpoint=Digest(new * 64, 1), alike=alike)
 
 
 def pushed(act: Act, *, kind: str = "tag", field: str | None = None, target: str = "commit") -> Act:

@@ -110,6 +110,7 @@ def _documents() -> dict[str, Any]:
         "describe": rows.DescribeDocument,
         **dict.fromkeys(acts, rows.ActDocument),
         "get": rows.GetDocument,
+        "check": rows.CheckDocument,
         **dict.fromkeys(("push", "fetch"), rows.MoveDocument),
         **dict.fromkeys(("init", "add"), rows.AddDocument),
         "artifacts": dict[str, Entry],

@@ -27,6 +27,8 @@ _FAMILIES = {
     "Write": ("writing", ("register", "assign", "unassign", "rollback", "withdraw", "deprecate")),
     "Read": ("reading", ("show", "history", "describe", "resolve")),
     "Move": ("moving", ("get", "push", "fetch")),
+    "Guard": ("checking", ("check",)),
+    "Hooks": ("hooking", ("hook",)),
     "Explain": ("explaining", ("rules", "rule", "schema", "completion")),
 }
 _MODULES = {verb: module for module, verbs in _FAMILIES.values() for verb in verbs}
@@ -118,12 +120,9 @@ def _guarded(run: Callable[[], Any]) -> int:
 
 def _report(error: CellarError) -> None:
     if error.exit_code == NO and hasattr(error, "verdict"):
-        for violation in error.verdict.violations:
-            say("Refused", str(violation))
-        for violation in error.verdict.violations:
-            if violation.hint:
-                say("Hint", violation.hint)
-        say("Hint", f"why: gitcellar rule {error.verdict.violations[0].rule}")
+        from gitcellar.doors.cli.verdicts import say_verdict
+
+        say_verdict(error.verdict)
         return
     for line in error.message.splitlines():
         say("Error", line)

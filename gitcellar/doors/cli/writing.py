@@ -19,6 +19,8 @@ from gitcellar.core.versions import parse_version
 from gitcellar.doors.cli.describing import checkpoint_row
 from gitcellar.doors.cli.options import find_repository, model_argument, reference_argument, writer
 from gitcellar.doors.cli.output import bar, human_size, print_json, say
+from gitcellar.doors.cli.verdicts import say_verdict
+from gitcellar.policy.judge import Verdict
 
 
 @click.command()
@@ -209,6 +211,7 @@ def _report(outcome: Outcome, as_json: bool, dry_run: bool, remote: str) -> None
         }
         print_json(document)
         return
+    say_verdict(Verdict((), outcome.warnings))
     for tag in outcome.tags:
         click.echo(tag)
     if outcome.created:

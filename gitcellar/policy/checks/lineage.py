@@ -112,12 +112,11 @@ DECLARATION_CHECKS: tuple[Check[Declaration], ...] = (Check(L002, check_top_up),
 
 def _find_same(act: Act) -> Iterable[tuple[Version, str]]:
     """Versions that have this very checkpoint, by the sha256 of their tags or else by what DVC recorded."""
-    for version, checkpoint in act.checkpoints.items():
-        if act.checkpoint is not None and checkpoint.sha256 == act.checkpoint.sha256:
-            yield version, f"sha256:{checkpoint.sha256[:12]}…"
+    for version in act.alike:
+        yield version, f"sha256:{act.checkpoint.sha256[:12]}…" if act.checkpoint else "by sha256"
     tracked = act.declared.tracked.digest if act.declared else None
     for version, declared in act.earlier.items():
-        if tracked and tracked == declared.tracked.digest and not (act.checkpoint and version in act.checkpoints):
+        if tracked and tracked == declared.tracked.digest and version not in act.alike:
             yield version, f"md5:{tracked[:12]}… by DVC"
 
 

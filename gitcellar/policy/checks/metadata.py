@@ -6,6 +6,7 @@ May import core and the rest of policy but judge and config.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from gitcellar.core.documents import Fault
 from gitcellar.core.environments import find_unlocked
 from gitcellar.core.events import Assigned, Registered
 from gitcellar.core.manifest import Entry
@@ -23,7 +24,7 @@ What to do: gitcellar add MODEL PATH, commit, and register that commit.""",
 )
 M002 = Rule(
     "M002",
-    "a manifest can be read, and its fields have their types",
+    "manifests and the policy can be read, and their fields have their types",
     """A misspelled key or a number where a text belongs would be metadata that nobody finds. Every fault is told with
 its file, line and key. `gitcellar schema artifacts` prints the JSON Schema for editors.
 
@@ -118,6 +119,11 @@ def check_stage_fields(act: Act) -> Iterable[Violation]:
             )
 
 
+def check_file(fault: Fault) -> Iterable[Violation]:
+    subject, message = ".".join(map(str, fault.path)) or fault.file, str(fault)
+    yield M002.violation(subject, message, hint="mend the file there", file=fault.file, line=fault.line)
+
+
 def check_readable(declared: Declaration) -> Iterable[Violation]:
     for fault in declared.faults:
         yield M002.violation(
@@ -207,6 +213,7 @@ DECLARATION_CHECKS: tuple[Check[Declaration], ...] = (
     Check(M009, check_required_files),
     Check(M010, check_expected_files),
 )
+FAULT_CHECKS: tuple[Check[Fault], ...] = (Check(M002, check_file),)
 
 
 def _at(declared: Declaration, rule: Rule, message: str, *, hint: str | None = None) -> Violation:

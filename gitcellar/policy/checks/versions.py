@@ -56,7 +56,7 @@ What to do: commit what makes the new version different, then register it there.
 )
 V006 = Rule(
     "V006",
-    "a registry tag is annotated",
+    "a registry tag is an annotated tag, as git writes it",
     """A lightweight tag has no author, no date and no message: nobody could say who registered what, or when.
 
 What to do: delete it (git tag -d NAME) and let gitcellar write it, or use git tag -a.""",
@@ -182,9 +182,8 @@ def check_object(act: Act) -> Iterable[Violation]:
     for proposed in act.tags:
         written = proposed.written
         if written is not None and written.kind != "tag":
-            yield V006.violation(
-                written.name, "a lightweight tag", hint=f"git tag -d '{written.name}', and let gitcellar write it"
-            )
+            what = "its tag object is not as git writes it" if written.kind == "malformed" else "a lightweight tag"
+            yield V006.violation(written.name, what, hint=f"git tag -d '{written.name}', and let gitcellar write it")
 
 
 def check_field(act: Act) -> Iterable[Violation]:

@@ -1,0 +1,166 @@
+"""Is what is declared here, or the whole cellar, as the policy wants it? What `check` and the pre-commit hook ask.
+
+May import core, policy, store and its own floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gitcellar.cellar.evidence import INDEX, WORK_TREE, Place, Wanted, commit_place, read_declarations, read_files
+from gitcellar.cellar.policies import read_policy, read_policy_at
+from gitcellar.cellar.pushes import Occasion, gather_push
+from gitcellar.cellar.reading import project_root, read_model
+from gitcellar.core.documents import DocumentError, Fault
+from gitcellar.core.errors import InvalidError, NotFoundError
+from gitcellar.core.manifest import DVC_FILE, FILE, Entry, parse_dvc_artifacts, read_manifest
+from gitcellar.core.names import ModelName
+from gitcellar.core.pushes import PushedRef
+from gitcellar.core.tags import find_tag_name, parse_listing, tip_ref
+from gitcellar.policy.change import Act, Change
+from gitcellar.policy.config import FILE as POLICY_FILE
+from gitcellar.policy.config import Policy, parse_policy
+from gitcellar.policy.judge import Verdict, judge
+from gitcellar.store.environment import read_today
+from gitcellar.store.git import GitRepository
+from gitcellar.store.tracking import tracking_files
+
+
+def check_work_tree(repository: GitRepository, paths: Sequence[Path] = ()) -> Verdict:
+    """Judge what the work tree declares: of every model, or of those that `paths` bear on."""
+    root = project_root(repository)
+    changed = None if not paths else {_inside(root, path) for path in paths}
+    place = Place("", WORK_TREE, root, root)
+    manifests = repository.list_named((FILE, DVC_FILE))
+    return judge(_gather(repository, place, [*manifests, POLICY_FILE], read_policy(repository), changed, None))
+
+
+def check_index(repository: GitRepository) -> Verdict:
+    """Judge what is about to be committed: the models on which the staged files bear."""
+    changed = set(repository.list_staged())
+    if not changed:
+        return Verdict(())
+    place = Place(repository.write_index(), INDEX, data=repository.find_root())
+    before = commit_place("HEAD") if "HEAD" in repository.find_refs(["HEAD"]) else None
+    manifests = repository.list_named((FILE, DVC_FILE), tree=place.tree)
+    return judge(_gather(repository, place, [*manifests, POLICY_FILE], read_policy(repository), changed, before))
+
+
+def check_range(repository: GitRepository, first: str, last: str) -> Verdict:
+    """Judge what a branch changes: the models on which commits after `first` up to `last` bear, by `first`'s policy."""
+    old, new = repository.resolve_commit(first), repository.resolve_commit(last)
+    parted = repository.find_merge_base(old, new)
+    if parted is None:
+        hint = "git fetch --unshallow" if repository.is_shallow() else "name two commits of one history"
+        raise NotFoundError(f"{first} and {last} share no commit", hint=hint)
+    changed = set(repository.list_changed(parted, new))
+    place = commit_place(new)
+    manifests = repository.list_named((FILE, DVC_FILE), tree=new)
+    policy = read_policy_at(repository, old)
+    return judge(_gather(repository, place, [*manifests, POLICY_FILE], policy, changed, commit_place(parted)))
+
+
+def check_cellar(repository: GitRepository) -> Verdict:
+    """Judge every event of every model as if it were pushed now, in the order in which they count."""
+    events = [event for found in parse_listing(repository.list_tags()).values() for event in found]
+    return judge(_gather_events(repository, [PushedRef(f"refs/tags/{e.tag}", None, e.object_id) for e in events]))
+
+
+def check_tag(repository: GitRepository, tag: str) -> Verdict:
+    """Judge one tag that exists, after the events of its model that came before it."""
+    named = find_tag_name(tag)
+    if named is None:
+        raise InvalidError(f"{tag!r} is no registry tag", hint="gitcellar show lists what there is")
+    events = read_model(repository, named.model).events
+    change = _gather_events(repository, [PushedRef(f"refs/tags/{e.tag}", None, e.object_id) for e in events])
+    return judge(replace(change, acts=tuple(act for act in change.acts if act.tag_of(act.tags[0]) == tag), refs=()))
+
+
+def _gather_events(repository: GitRepository, pushed: list[PushedRef]) -> Change:
+    tips = repository.list_ref_ids("refs/gitcellar/")
+    models = {named.model for p in pushed if (named := find_tag_name(p.ref.removeprefix("refs/tags/"))) is not None}
+    pushed += [PushedRef(ref, None, tips[ref]) for ref in sorted(map(tip_ref, models)) if ref in tips]
+    change = gather_push(repository, pushed, Occasion(read_policy(repository), read_today(), "origin"))
+    return replace(change, acts=tuple(map(_as_it_was, change.acts)))
+
+
+def _as_it_was(act: Act) -> Act:
+    """An act of the past: it came by itself, and before its base was withdrawn, if that ever happened."""
+    base = act.base
+    return replace(act, beside=0, base=base and replace(base, withdrawn=frozenset(), deprecated=False))
+
+
+def _gather(
+    repository: GitRepository,
+    place: Place,
+    files: Sequence[str],
+    policy: Policy,
+    changed: Collection[str] | None,
+    before: Place | None,
+) -> Change:
+    """What a place declares, of all models or of those on which `changed` paths bear."""
+    contents = {path: content for (_, path), content in read_files(repository, [(place, f) for f in files]).items()}
+    entries, faults = _read_manifests(contents)
+    if changed is not None:
+        old = read_files(repository, [(before, file) for file in contents if file in changed]) if before else {}
+        known, _ = _read_manifests({path: content for (_, path), content in old.items()})
+        # A fault in a file that nobody touched is not this change's.
+        faults = [fault for fault in faults if fault.file in changed]
+        entries = {m: found for m, found in entries.items() if _is_touched(m, found, known, changed)}
+    wanted = [Wanted(place, model, policy.rules_of(model)) for model in entries]
+    declared = read_declarations(repository, wanted)
+    return Change(
+        read_today(),
+        declarations=tuple(declared[item] for item in wanted),
+        faults=tuple(faults),
+        general=policy.rules_of(None),
+    )
+
+
+_Declared = dict[ModelName, tuple[Entry, str]]
+
+
+def _is_touched(model: ModelName, declared: tuple[Entry, str], known: _Declared, changed: Collection[str]) -> bool:
+    entry, file = declared
+    return (file in changed and known.get(model, (None, ""))[0] != entry) or _bears_on(entry, changed)
+
+
+def _bears_on(entry: Entry, changed: Collection[str]) -> bool:
+    """Whether one of the changed paths is, or tracks, what an entry names."""
+    return any(path in changed for path in (*tracking_files(entry.path), entry.path)) or any(
+        isinstance(path, str) and path in changed for path in (entry.params, entry.metrics, entry.environment)
+    )
+
+
+def _read_manifests(contents: Mapping[str, bytes]) -> tuple[_Declared, list[Fault]]:
+    """Every entry with its file, and all faults of the manifests and the policy."""
+    entries: _Declared = {}
+    faults: list[Fault] = []
+    for file, content in contents.items():
+        found, wrong = _read_manifest(file, content)
+        # What dvc.yaml says counts where no manifest names the model.
+        entries = entries | found if file.endswith(FILE) else found | entries
+        faults += wrong
+    return entries, faults
+
+
+def _read_manifest(file: str, content: bytes) -> tuple[_Declared, list[Fault]]:
+    try:
+        if file == POLICY_FILE:
+            parse_policy(content)
+            return {}, []
+        if file.endswith(DVC_FILE):
+            return {model: (entry, file) for model, entry in parse_dvc_artifacts(content, file).items()}, []
+        found, wrong = read_manifest(content, file)
+    except DocumentError as error:
+        return {}, error.faults
+    return {model: (entry, file) for model, entry in found.items()}, wrong
+
+
+def _inside(root: Path, path: Path) -> str:
+    try:
+        return path.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError as error:
+        raise InvalidError(f"{str(path)!r} is outside the repository", hint=f"it is {str(root)!r}") from error

@@ -1,0 +1,101 @@
+"""May this push, or this commit, go through? What git's hooks ask. May import core, policy, store and its own floor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gitcellar.cellar.getting import read_tracking
+from gitcellar.cellar.policies import find_protected_branch, read_policy, read_policy_at
+from gitcellar.cellar.pushes import Occasion, gather_push
+from gitcellar.core.documents import DocumentError
+from gitcellar.core.errors import InvalidError
+from gitcellar.core.pushes import PushedRef
+from gitcellar.core.shims import CLIENT, HOOKS, SERVER
+from gitcellar.policy.change import Act, Change
+from gitcellar.policy.checks.checkpoints import D001
+from gitcellar.policy.config import Policy
+from gitcellar.policy.judge import Verdict, judge, severity_of
+from gitcellar.store.checkpoints import find_lost
+from gitcellar.store.environment import forget_hook_environment, read_today
+from gitcellar.store.git import GitRepository
+from gitcellar.store.hook_files import install_hook, run_chained, uninstall_hook
+
+__all__ = ["install_hooks", "judge_pre_push", "judge_pre_receive", "run_chained", "uninstall_hooks"]
+
+_REGISTRY = ("refs/tags/", "refs/gitcellar/")
+
+
+def judge_pre_push(repository: GitRepository, pushed: Sequence[PushedRef], remote: str) -> Verdict:
+    """Judge what a clone is about to push, by what it knows of the remote, and look for the checkpoints.
+
+    Every pushed ref is judged, so tags that are pushed alone are too. DVC is asked for registrations alone.
+    """
+    change = _gather(repository, pushed, remote=remote, whole=True)
+    return judge(_with_lost(repository, change)) if change else Verdict(())
+
+
+def judge_pre_receive(repository: GitRepository, pushed: Sequence[PushedRef], *, whole: bool = True) -> Verdict:
+    """Judge a push on the server before any ref moves, while its objects are in quarantine: nothing is written."""
+    change = _gather(repository, pushed, remote=None, whole=whole)
+    return judge(change) if change else Verdict(())
+
+
+def _gather(
+    repository: GitRepository, pushed: Sequence[PushedRef], *, remote: str | None, whole: bool
+) -> Change | None:
+    """The change; None where a broken policy is mended, and there is none to judge by."""
+    policy = _read_policy_before(repository, pushed, remote)
+    if policy is None:
+        return None
+    return gather_push(repository, pushed, Occasion(policy, read_today(), remote, whole))
+
+
+def _read_policy_before(repository: GitRepository, pushed: Sequence[PushedRef], remote: str | None) -> Policy | None:
+    """The policy from before the push. Raise DocumentError where it, or the one that is pushed, has faults."""
+    branch = find_protected_branch(repository, remote)
+    coming = next((p for p in pushed if p.ref == branch and p.new), None)
+    if coming is not None and coming.new is not None:
+        read_policy_at(repository, coming.new)
+    try:
+        return read_policy(repository, remote)
+    except DocumentError as error:
+        if coming is not None and not any(p.ref.startswith(_REGISTRY) for p in pushed):
+            return None
+        name = (branch or "").removeprefix("refs/heads/")
+        message = f"the policy of {name} cannot be read, so nothing can be judged:\n{error.message}"
+        raise InvalidError(
+            message, hint=f"push a gitcellar.yaml without that fault to {name}, and nothing else"
+        ) from error
+
+
+def _with_lost(repository: GitRepository, change: Change) -> Change:
+    """The change with what the DVC remote has not of the checkpoints that would be registered."""
+    asked = [act for act in change.acts if act.registers and act.entry and severity_of(D001, act.rules) != "off"]
+    tracked = [(act, read_tracking(repository, act.tags[0].target, act.entry)) for act in asked if act.entry]
+    found = {id(act): tracking for act, tracking in tracked if tracking.out is not None}
+    if not found:
+        return change
+    # DVC is asked in a folder of its own, where git must not heed the variables of the hook.
+    forget_hook_environment()
+
+    def weighed(act: Act) -> Act:
+        return replace(act, lost=tuple(find_lost(found[id(act)]))) if id(act) in found else act
+
+    return replace(change, acts=tuple(map(weighed, change.acts)))
+
+
+def install_hooks(
+    repository: GitRepository, names: Sequence[str] = (), *, server: bool = False
+) -> list[tuple[Path, bool]]:
+    """Write the hooks named, or those of a clone or of a server. Return each place, and whether it changed."""
+    folder = repository.find_hooks_folder()
+    wanted = names or (SERVER[:1] if server else CLIENT)
+    return [(folder / name, install_hook(folder, name)) for name in wanted]
+
+
+def uninstall_hooks(repository: GitRepository, names: Sequence[str] = ()) -> list[Path]:
+    """Take away the hooks named, or all of ours. Return where one stood."""
+    folder = repository.find_hooks_folder()
+    return [folder / name for name in names or HOOKS if uninstall_hook(folder, name)]

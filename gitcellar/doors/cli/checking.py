@@ -1,0 +1,99 @@
+"""The verb that judges without writing: check. May import click, cellar and this door's output and options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitcellar.cellar import checking
+from gitcellar.core.errors import NO, InvalidError
+from gitcellar.core.references import parse_reference
+from gitcellar.core.tags import find_tag_name
+from gitcellar.doors.cli.options import as_json, find_repository, in_path
+from gitcellar.doors.cli.output import print_json, say
+from gitcellar.doors.cli.verdicts import check_document, print_annotations, print_sarif, say_verdict
+from gitcellar.policy.judge import RefusedError, Verdict
+from gitcellar.store.git import GitRepository
+
+
+@click.command()
+@click.argument("what", nargs=-1, metavar="[PATH…|REF]")
+@click.option("--all", "whole", is_flag=True, help="Every event of the cellar, as if it were pushed now.")
+@click.option("--range", "commits", metavar="A..B", help="What the commits after A up to B declare, by A's policy.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["human", "json", "sarif", "github"]),
+    default="human",
+    show_default=True,
+    help="How to tell it: sarif and github are for CI.",
+)
+@as_json
+@in_path
+@click.pass_context
+def check(
+    context: click.Context, what: tuple[str, ...], whole: bool, commits: str | None, form: str, as_json: bool
+) -> None:
+    """Judge without writing: the work tree, a tag, a range of commits, or all.
+
+    Without an argument, what the work tree declares of every model; with paths, of the models that these bear on.
+    REF is a tag of the cellar, judged with its data after what came before it, or a version that HEAD might be
+    registered as.
+
+    \b
+    Examples:
+      gitcellar check
+      gitcellar check artifacts.yaml
+      gitcellar check vit-l/base@1.3
+      gitcellar check --all
+      gitcellar check --range origin/main..HEAD --format github
+    """
+    if bool(what) + whole + (commits is not None) > 1:
+        raise click.UsageError("give paths or a REF, --all, or --range: one of them")
+    verdict = _judge(find_repository(context), Path(context.obj), what, whole, commits)
+    if as_json or form == "json":
+        print_json(check_document(verdict))
+    elif form == "sarif":
+        print_sarif(verdict)
+    elif form == "github":
+        print_annotations(verdict)
+    else:
+        say_verdict(verdict)
+        for excepted in verdict.excepted:
+            say("Excepted", f"{excepted.violation} ({excepted.exception.reason}, until {excepted.exception.until})")
+        if verdict.ok:
+            say("Allowed", "the policy has nothing against it")
+    context.exit(0 if verdict.ok else NO)
+
+
+def _judge(repository: GitRepository, here: Path, what: tuple[str, ...], whole: bool, commits: str | None) -> Verdict:
+    if whole:
+        return checking.check_cellar(repository)
+    if commits is not None:
+        first, dots, last = commits.partition("..")
+        if not dots or not first or last.startswith("."):
+            raise InvalidError(f"{commits!r} is no range", hint="write it as origin/main..HEAD")
+        return checking.check_range(repository, first, last or "HEAD")
+    if len(what) == 1 and not (here / what[0]).exists() and ("@" in what[0] or "#" in what[0]):
+        return _judge_reference(repository, what[0].removeprefix("refs/tags/"))
+    return checking.check_work_tree(repository, [here / path for path in what])
+
+
+def _judge_reference(repository: GitRepository, text: str) -> Verdict:
+    if find_tag_name(text) is not None and f"refs/tags/{text}" in repository.find_refs([f"refs/tags/{text}"]):
+        return checking.check_tag(repository, text)
+    from gitcellar.cellar import writing
+    from gitcellar.cellar.writing import Options
+
+    reference = parse_reference(text)
+    if reference.version is None:
+        hint = "a version that is to be registered is MODEL@1.2; for a stage: gitcellar assign REF STAGE --dry-run"
+        raise InvalidError(f"{text!r} is no tag of this cellar and no version", hint=hint)
+    try:
+        outcome = writing.register(
+            repository, reference.model, revision="HEAD", version=reference.version, options=Options(dry_run=True)
+        )
+    except RefusedError as error:
+        return error.verdict
+    return Verdict((), outcome.warnings)

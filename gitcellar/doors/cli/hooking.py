@@ -1,0 +1,158 @@
+"""What git's hooks call, and what puts them in place: hook. May import click, cellar and this door."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from gitcellar.cellar import hooks
+from gitcellar.core.pushes import parse_pre_push, parse_pre_receive, parse_update
+from gitcellar.core.shims import HOOKS
+from gitcellar.doors.cli.options import find_repository, in_path
+from gitcellar.doors.cli.output import say
+from gitcellar.doors.cli.verdicts import require_ok
+
+_chained = click.option(
+    "--chained", type=click.Path(path_type=Path), help="Run this hook first, where it is there, with the same input."
+)
+_args = click.argument("args", nargs=-1, type=click.UNPROCESSED)
+
+
+@click.group()
+def hook() -> None:
+    """Judge commits and pushes: what git's hooks call.
+
+    On success a hook says nothing. What cannot be judged is refused.
+
+    \b
+    Examples:
+      gitcellar hook install
+      gitcellar hook install --server -C /srv/git/models.git
+      gitcellar hook uninstall
+    """
+
+
+@hook.command("pre-commit")
+@_chained
+@_args
+@in_path
+@click.pass_context
+def pre_commit(context: click.Context, chained: Path | None, args: tuple[str, ...]) -> None:
+    """Judge what is about to be committed: the models that staged files bear on.
+
+    \b
+    Examples:
+      gitcellar hook pre-commit
+    """
+    from gitcellar.cellar.checking import check_index
+
+    _run_first(chained, args, b"")
+    require_ok(check_index(find_repository(context)))
+
+
+@hook.command("pre-push")
+@_chained
+@_args
+@in_path
+@click.pass_context
+def pre_push(context: click.Context, chained: Path | None, args: tuple[str, ...]) -> None:
+    """Judge what is about to be pushed: REMOTE URL, and git's lines on stdin.
+
+    Every ref counts, tags that are pushed alone too. The checkpoints of new versions must be on the DVC remote.
+
+    \b
+    Examples:
+      gitcellar hook pre-push origin https://example.com/models.git < lines
+    """
+    stdin = sys.stdin.buffer.read()
+    _run_first(chained, args, stdin)
+    remote = args[0] if args else "origin"
+    require_ok(hooks.judge_pre_push(find_repository(context), parse_pre_push(stdin), remote))
+
+
+@hook.command("pre-receive")
+@_chained
+@_args
+@in_path
+@click.pass_context
+def pre_receive(context: click.Context, chained: Path | None, args: tuple[str, ...]) -> None:
+    """Judge a push on the server, whole, before any ref moves: git's lines on stdin.
+
+    The policy is that of the repository's HEAD from before the push. Nobody gets past it with --no-verify.
+
+    \b
+    Examples:
+      gitcellar hook pre-receive < lines
+    """
+    stdin = sys.stdin.buffer.read()
+    _run_first(chained, args, stdin)
+    require_ok(hooks.judge_pre_receive(find_repository(context), parse_pre_receive(stdin)))
+
+
+@hook.command("update")
+@_chained
+@_args
+@in_path
+@click.pass_context
+def update(context: click.Context, chained: Path | None, args: tuple[str, ...]) -> None:
+    """Judge one ref of a push on a server that has no pre-receive: REF OLD NEW.
+
+    It sees one ref at a time, so what belongs together has to be pushed one after the other.
+
+    \b
+    Examples:
+      gitcellar hook update refs/tags/vit-l/base@1.2 OLD NEW
+    """
+    if len(args) != 3:
+        raise click.UsageError("update takes REF OLD NEW")
+    _run_first(chained, args, b"")
+    require_ok(hooks.judge_pre_receive(find_repository(context), [parse_update(*args)], whole=False))
+
+
+@hook.command("install")
+@click.argument("names", nargs=-1, type=click.Choice(HOOKS))
+@click.option("--server", is_flag=True, help="Install pre-receive, for a bare repository that is pushed to.")
+@in_path
+@click.pass_context
+def install(context: click.Context, names: tuple[str, ...], server: bool) -> None:
+    """Put the hooks in place: pre-commit and pre-push, or those named.
+
+    A hook that is there already is kept beside ours and run first. core.hooksPath is honoured.
+
+    \b
+    Examples:
+      gitcellar hook install
+      gitcellar hook install pre-push
+      gitcellar hook install --server
+    """
+    if names and server:
+        raise click.UsageError("name hooks, or say --server, not both")
+    for place, changed in hooks.install_hooks(find_repository(context), names, server=server):
+        say("Installed" if changed else "Nothing to do", f"{place}" + ("" if changed else " is current"))
+
+
+@hook.command("uninstall")
+@click.argument("names", nargs=-1, type=click.Choice(HOOKS))
+@in_path
+@click.pass_context
+def uninstall(context: click.Context, names: tuple[str, ...]) -> None:
+    """Take the hooks away, and put back those that were there before.
+
+    \b
+    Examples:
+      gitcellar hook uninstall
+    """
+    removed = hooks.uninstall_hooks(find_repository(context), names)
+    for place in removed:
+        say("Removed", str(place))
+    if not removed:
+        say("Nothing to do", "no hook here is gitcellar's")
+
+
+def _run_first(chained: Path | None, args: tuple[str, ...], stdin: bytes) -> None:
+    """Run the hook that was there before ours, which may refuse too."""
+    status = hooks.run_chained(chained, args, stdin) if chained is not None else 0
+    if status:
+        raise click.exceptions.Exit(status)
