@@ -101,7 +101,10 @@ class HistoryDocument(TypedDict):
 
 
 class ActDocument(TypedDict):
-    """What a writing command prints with `--json`. `created` is false where it was so already, or a dry run."""
+    """What a writing command prints with `--json`. `created` is false where it was so already, or a dry run.
+
+    `reasons` say why a registration has its number.
+    """
 
     schema: int
     tags: list[str]
@@ -113,6 +116,8 @@ class ActDocument(TypedDict):
     stage: str | None
     commit: str | None
     checkpoint: CheckpointRow | None
+    reasons: list[str]
+    warnings: list[str]
 
 
 class CheckpointRow(TypedDict):
@@ -189,6 +194,71 @@ class ViolationRow(TypedDict):
     file: str | None
     line: int | None
     exception: str | None
+
+
+class DifferenceRow(TypedDict):
+    """A field in which two contracts differ, and whether an application would notice."""
+
+    field: str
+    message: str
+    breaks: bool
+
+
+class ContractDocument(TypedDict):
+    """`gitcellar contract diff --json`."""
+
+    schema: int
+    old: str
+    new: str
+    breaks: bool
+    differences: list[DifferenceRow]
+
+
+class SettingRow(TypedDict):
+    """A value of the policy. `line` is that of gitcellar.yaml which says so, null for a default; `match` its glob."""
+
+    key: str
+    value: Any
+    line: int | None
+    match: str
+
+
+class ExceptionRow(TypedDict):
+    """A rule that does not hold for some models until a day."""
+
+    rule: str
+    match: str
+    reason: str
+    until: str
+    line: int
+    ended: bool
+
+
+class PolicyDocument(TypedDict):
+    """`gitcellar policy --json`. `branch` is whose policy it is, null where there is none."""
+
+    schema: int
+    model: str | None
+    branch: str | None
+    settings: list[SettingRow]
+    exceptions: list[ExceptionRow]
+
+
+class FindingRow(TypedDict):
+    """One thing that `doctor` looked at. `level` is ok, warning or error."""
+
+    subject: str
+    level: str
+    message: str
+    hint: str | None
+
+
+class DoctorDocument(TypedDict):
+    """`gitcellar doctor --json`."""
+
+    schema: int
+    ok: bool
+    findings: list[FindingRow]
 
 
 class CheckDocument(TypedDict):

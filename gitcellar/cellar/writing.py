@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from gitcellar.cellar.describing import require_entry
+from gitcellar.cellar.describing import read_entry, require_entry
 from gitcellar.cellar.getting import read_tracking
 from gitcellar.cellar.judging import Candidate, find_change_base, gather_act
 from gitcellar.cellar.moving import LostRaceError, fetch_models, find_unpushed, push_parcel, read_tips
@@ -31,6 +31,7 @@ from gitcellar.policy.change import Act, Change, ProposedTag
 from gitcellar.policy.judge import RefusedError, judge
 from gitcellar.policy.plan import (
     Plan,
+    find_promising,
     plan_assign,
     plan_deprecate,
     plan_register,
@@ -78,6 +79,7 @@ class Outcome:
     created: bool
     pushed: bool
     warnings: tuple[Violation, ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
 DEFAULT = Options()
@@ -99,7 +101,10 @@ def register(
         _require_committed(repository, model, entry)
 
     def plan(state: ModelState, rules: ModelRules) -> Plan:
-        return plan_register(state, rules, commit=commit, entry=entry, version=version, bump=bump)
+        before = find_promising(state, rules, entry) if version is None and bump is None else None
+        earlier = read_entry(repository, state.registrations[before].commit or "", model) if before else None
+        promised = earlier.contract if earlier else None
+        return plan_register(state, rules, commit=commit, entry=entry, version=version, bump=bump, promised=promised)
 
     def weigh() -> Candidate:
         with opened(read_tracking(repository, commit, entry)) as checkpoint:
@@ -200,7 +205,7 @@ class _Act:
             push_parcel(self.repository, self.options.remote, parcel, coordinated=rules.coordination)
         if created:
             self.write_refs(written, act, tip, pushed=pushing)
-        return replace(self.report(plan, act, created, pushing), warnings=verdict.warnings)
+        return replace(self.report(plan, act, created, pushing), warnings=verdict.warnings, reasons=plan.reasons)
 
     def make_tags(self, act: Act, plan: Plan, tip: str | None) -> tuple[RefUpdate, ...]:
         """Store the tag objects, each naming the one before, and no ref yet: so far nothing has happened."""

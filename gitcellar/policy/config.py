@@ -181,6 +181,11 @@ class Policy:
     document: Document = field(default_factory=lambda: as_document({}, FILE))
 
     @property
+    def is_written(self) -> bool:
+        """Whether there was a file with anything in it, rather than the defaults alone."""
+        return bool(self.document.value)
+
+    @property
     def dialect(self) -> Dialect:
         """How tags are spelled."""
         return self.content.dialect

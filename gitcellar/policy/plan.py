@@ -3,11 +3,12 @@
 Planning asks only what is meant; whether it is allowed is the judge's question. May import core and policy.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from gitcellar.core.contract import compare_contracts
 from gitcellar.core.errors import InvalidError, NotFoundError
 from gitcellar.core.events import Assigned, Deprecated, Event, Fact, Registered, Unassigned, Withdrawn
-from gitcellar.core.manifest import Entry
+from gitcellar.core.manifest import Contract, Entry
 from gitcellar.core.names import ModelName
 from gitcellar.core.references import parse_reference
 from gitcellar.core.state import ModelState, VersionState
@@ -19,13 +20,17 @@ from gitcellar.policy.settings import ModelRules
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an act would write, and the version that it is about. `tags` is empty where nothing needs doing."""
+    """What an act would write, and the version that it is about. `tags` is empty where nothing needs doing.
+
+    `reasons` say why a registration has its number, one a line.
+    """
 
     model: ModelName
     subject: str
     version: Version | None
     stage: str | None = None
     tags: tuple[ProposedTag, ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
 def plan_register(
@@ -36,17 +41,27 @@ def plan_register(
     entry: Entry,
     version: Version | None = None,
     bump: Bump | None = None,
+    promised: Contract | None = None,
 ) -> Plan:
-    """Register `version` at `commit`, or the next one. Raise InvalidError where the scheme has no such step."""
+    """Register `version` at `commit`, or the next one. Raise InvalidError where the scheme has no such step.
+
+    `promised` is the contract of the version that `find_promising` names: where the new one breaks it, X rises.
+    """
     here = state.at_commit.get(commit)
     if here is not None and (version == here or (version is None and bump is None)):
         return Plan(state.name, f"{state.name} {here} is registered already", here)
+    reasons: tuple[str, ...] = ("it was asked for",)
     if version is None:
-        base = _read_base(entry)
-        version = scheme_of(rules.scheme).next_version(state.name, state.registrations, base, bump)
-        if version is None:
-            raise _no_next(state.name, base, bump)
-    return _plan(state, f"Register {state.name} {version}", Registered(version), commit, version)
+        bump, reasons = _choose_bump(state, rules, entry, bump, promised)
+        version = _count(state, rules, entry, bump)
+    plan = _plan(state, f"Register {state.name} {version}", Registered(version), commit, version)
+    return replace(plan, reasons=reasons)
+
+
+def find_promising(state: ModelState, rules: ModelRules, entry: Entry) -> Version | None:
+    """The version whose contract the next one would have to keep; None where nothing was promised yet."""
+    following = scheme_of(rules.scheme).next_version(state.name, state.registrations, _read_base(entry), None)
+    return state.predecessor(following) if following is not None else None
 
 
 def plan_assign(state: ModelState, held: VersionState, stage: str) -> Plan:
@@ -129,6 +144,35 @@ def _read_base(entry: Entry) -> Version | None:
     if version is None:
         raise InvalidError(f"base: {entry.base!r} names no one version", hint="write it as vit-l/base@1.2")
     return version
+
+
+def _count(state: ModelState, rules: ModelRules, entry: Entry, bump: Bump | None) -> Version:
+    base = _read_base(entry)
+    version = scheme_of(rules.scheme).next_version(state.name, state.registrations, base, bump)
+    if version is None:
+        raise _no_next(state.name, base, bump)
+    return version
+
+
+def _choose_bump(
+    state: ModelState, rules: ModelRules, entry: Entry, bump: Bump | None, promised: Contract | None
+) -> tuple[Bump | None, tuple[str, ...]]:
+    """Which number rises, and why."""
+    if bump is not None:
+        return bump, (f"--bump {bump} was asked for",)
+    if rules.scheme == "cellar" and state.name.kind == "project":
+        return None, (f"Z counts within {entry.base}, which the manifest entry names as its base",)
+    before = find_promising(state, rules, entry)
+    if before is None:
+        return None, ("no version before it promises anything",)
+    if before.triple[0] == 0:
+        return None, ("X = 0 is early development, where anything may break",)
+    differences = compare_contracts(promised, entry.contract)
+    broken = [f"breaks {before}: {difference}" for difference in differences if difference.breaks]
+    if broken:
+        return "major", (f"X rises, for an application of {before} must change", *broken)
+    kept = [f"differs from {before}: {difference}" for difference in differences]
+    return None, (f"X stays, for an application of {before} goes on working", *kept)
 
 
 def _no_next(model: ModelName, base: Version | None, bump: Bump | None) -> InvalidError:

@@ -118,6 +118,25 @@ def find_lost(tracking: Tracking) -> list[str]:
         return [md5 for md5 in dict.fromkeys(objects) if md5 not in there]
 
 
+@dataclass(frozen=True, slots=True)
+class DvcRemote:
+    """The default remote of a DVC repository, and whether it verifies what it delivers."""
+
+    name: str
+    verifies: bool
+
+
+def inspect_remote(root: Path) -> DvcRemote:
+    """Ask the default DVC remote whether it is there. Raise WorldError where none is configured, or none answers."""
+    from dvc.repo import Repo
+
+    with _explained("this cellar"), Repo(str(root)) as repo:
+        remote = repo.cloud.get_remote()
+        # Any question will do: what matters is that an answer comes.
+        remote.fs.exists(remote.path)
+        return DvcRemote(remote.name, bool(repo.config["remote"].get(remote.name, {}).get("verify")))
+
+
 def fetch_checkpoint(tracking: Tracking) -> int:
     """Bring a checkpoint from the DVC remote into the cache of the work tree. Return how many objects were new.
 

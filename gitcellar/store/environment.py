@@ -5,6 +5,7 @@ May import core.
 
 import os
 from datetime import datetime, timezone
+from importlib.metadata import version
 
 # The variables of `git rev-parse --local-env-vars` that say where a repository is. A hook has them set.
 _LOCAL_VARIABLES = (
@@ -38,3 +39,8 @@ def forget_hook_environment() -> None:
 def read_today() -> str:
     """The day in UTC, as 2026-11-30, by which exceptions of the policy end."""
     return datetime.now(timezone.utc).date().isoformat()
+
+
+def find_version(package: str) -> str:
+    """The installed version of a Python package."""
+    return version(package)

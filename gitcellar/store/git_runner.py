@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -45,7 +45,13 @@ class GitRunner:
         except GitError as error:
             raise explain_remote_failure(error, remote) from error
 
-    def _bytes(self, *args: str, stdin: bytes | str | None = None, allow: tuple[int, ...] = (0,)) -> bytes:
+    def _bytes(
+        self,
+        *args: str,
+        stdin: bytes | str | None = None,
+        allow: tuple[int, ...] = (0,),
+        env: Mapping[str, str] | None = None,
+    ) -> bytes:
         if not self.path.is_dir():
             raise NotFoundError(f"there is no folder {str(self.path)!r}")
         with _as_file(stdin) as source:
@@ -57,7 +63,7 @@ class GitRunner:
                     with_exceptions=False,
                     stdout_as_string=False,
                     strip_newline_in_stdout=False,
-                    env={"GIT_ALLOW_PROTOCOL": os.environ.get("GIT_ALLOW_PROTOCOL", _PROTOCOLS)},
+                    env={"GIT_ALLOW_PROTOCOL": os.environ.get("GIT_ALLOW_PROTOCOL", _PROTOCOLS), **(env or {})},
                 )
             except GitCommandNotFound as error:
                 hint = "https://git-scm.com/downloads"

@@ -1,4 +1,4 @@
-"""The verb that judges without writing: check. May import click, cellar and this door's output and options."""
+"""The verbs that judge without writing: check, doctor. May import click, cellar and this door's output and options."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from gitcellar.cellar import checking
+from gitcellar.cellar.rows import SCHEMA, DoctorDocument, FindingRow
 from gitcellar.core.errors import NO, InvalidError
 from gitcellar.core.references import parse_reference
 from gitcellar.core.tags import find_tag_name
-from gitcellar.doors.cli.options import as_json, find_repository, in_path
-from gitcellar.doors.cli.output import print_json, say
+from gitcellar.doors.cli.options import as_json, as_plain, find_repository, in_path
+from gitcellar.doors.cli.output import print_json, print_plain, print_table, say
 from gitcellar.doors.cli.verdicts import check_document, print_annotations, print_sarif, say_verdict
 from gitcellar.policy.judge import RefusedError, Verdict
 from gitcellar.store.git import GitRepository
@@ -35,7 +36,7 @@ from gitcellar.store.git import GitRepository
 def check(
     context: click.Context, what: tuple[str, ...], whole: bool, commits: str | None, form: str, as_json: bool
 ) -> None:
-    """Judge without writing: the work tree, a tag, a range of commits, or all.
+    """Judge without writing: the work tree, a tag, a range, or all.
 
     Without an argument, what the work tree declares of every model; with paths, of the models that these bear on.
     REF is a tag of the cellar, judged with its data after what came before it, or a version that HEAD might be
@@ -65,6 +66,42 @@ def check(
         if verdict.ok:
             say("Allowed", "the policy has nothing against it")
     context.exit(0 if verdict.ok else NO)
+
+
+@click.command()
+@click.option("--enforcement", is_flag=True, help="Prove which layers refuse, by really offering each a bad tag.")
+@click.option("--remote", metavar="NAME", default="origin", show_default=True, help="The remote to look at.")
+@as_json
+@as_plain
+@in_path
+@click.pass_context
+def doctor(context: click.Context, enforcement: bool, remote: str, as_json: bool, as_plain: bool) -> None:
+    """Look for what has gone wrong for somebody before, and say what to do.
+
+    With --enforcement each layer is offered a tag that it must refuse: the pre-commit hook, the pre-push hook, and
+    the server by a real push. Where a layer lets it in, it is taken back.
+
+    \b
+    Examples:
+      gitcellar doctor
+      gitcellar doctor --enforcement --remote origin
+    """
+    from gitcellar.cellar.health import examine, prove_enforcement
+
+    repository = find_repository(context)
+    findings = prove_enforcement(repository, remote) if enforcement else examine(repository, remote)
+    ok = not any(finding.level == "error" for finding in findings)
+    if as_json:
+        rows: list[FindingRow] = [
+            {"subject": f.subject, "level": f.level, "message": f.message, "hint": f.hint} for f in findings
+        ]
+        document: DoctorDocument = {"schema": SCHEMA, "ok": ok, "findings": rows}
+        print_json(document)
+    elif as_plain:
+        print_plain([(f.subject, f.level, f.message, f.hint) for f in findings])
+    else:
+        print_table(("what", "is", "because", "do"), [(f.subject, f.level, f.message, f.hint or "") for f in findings])
+    context.exit(0 if ok else NO)
 
 
 def _judge(repository: GitRepository, here: Path, what: tuple[str, ...], whole: bool, commits: str | None) -> Verdict:

@@ -1,4 +1,4 @@
-"""What git's hooks call, and what puts them in place: hook. May import click, cellar and this door."""
+"""What git's hooks call, and what puts them in place: hook, rulesets. May import click, cellar and this door."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import click
 
 from gitcellar.cellar import hooks
 from gitcellar.core.pushes import parse_pre_push, parse_pre_receive, parse_update
+from gitcellar.core.rulesets import github_ruleset
 from gitcellar.core.shims import HOOKS
 from gitcellar.doors.cli.options import find_repository, in_path
-from gitcellar.doors.cli.output import say
+from gitcellar.doors.cli.output import print_json, say
 from gitcellar.doors.cli.verdicts import require_ok
 
 _chained = click.option(
@@ -156,3 +157,19 @@ def _run_first(chained: Path | None, args: tuple[str, ...], stdin: bytes) -> Non
     status = hooks.run_chained(chained, args, stdin) if chained is not None else 0
     if status:
         raise click.exceptions.Exit(status)
+
+
+@click.command()
+@click.argument("host", type=click.Choice(["github"]))
+def rulesets(host: str) -> None:
+    """Print a ruleset that makes a Git host keep registry tags.
+
+    On GitHub: Settings, Rules, Rulesets, New ruleset, Import a ruleset; or with its API, as below. It keeps tags from
+    being moved and deleted; what they may say is judged by CI and by the hooks.
+
+    \b
+    Examples:
+      gitcellar rulesets github > ruleset.json
+      gitcellar rulesets github | gh api repos/OWNER/NAME/rulesets --input -
+    """
+    print_json(github_ruleset())

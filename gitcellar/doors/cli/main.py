@@ -27,8 +27,9 @@ _FAMILIES = {
     "Write": ("writing", ("register", "assign", "unassign", "rollback", "withdraw", "deprecate")),
     "Read": ("reading", ("show", "history", "describe", "resolve")),
     "Move": ("moving", ("get", "push", "fetch")),
-    "Guard": ("checking", ("check",)),
-    "Hooks": ("hooking", ("hook",)),
+    "Judge": ("checking", ("check", "doctor")),
+    "Guard": ("hooking", ("hook", "rulesets")),
+    "Promise": ("policing", ("policy", "contract")),
     "Explain": ("explaining", ("rules", "rule", "schema", "completion")),
 }
 _MODULES = {verb: module for module, verbs in _FAMILIES.values() for verb in verbs}

@@ -28,6 +28,7 @@ from gitcellar.policy.judge import Verdict
 @click.argument("revision", required=False)
 @click.option("--version", metavar="V", help="Register this version rather than the next one.")
 @click.option("--bump", type=click.Choice(["major", "minor", "patch"]), help="Which number rises.")
+@click.option("--explain", is_flag=True, help="Say why the version has this number.")
 @writer
 @click.pass_context
 def register(
@@ -36,6 +37,7 @@ def register(
     revision: str | None,
     version: str | None,
     bump: Literal["major", "minor", "patch"] | None,
+    explain: bool,
     dry_run: bool,
     push: bool,
     remote: str,
@@ -44,12 +46,14 @@ def register(
 ) -> None:
     """Register a version of MODEL at a commit.
 
-    REVISION is HEAD where none is named. The next version follows from the rules: Y+1 for a base model, Z+1
-    within its manifest's base for a project model. The tag records sha256 and size of the checkpoint.
+    REVISION is HEAD where none is named. The next version follows from the rules: for a base model Y+1, or (X+1).0
+    where its contract breaks what applications rely on; Z+1 within its manifest's base for a project model. The tag
+    records sha256 and size of the checkpoint.
 
     \b
     Examples:
       gitcellar register vit-l/base --bump major -m "New tokeniser."
+      gitcellar register vit-l/base --dry-run --explain
       gitcellar register vit-l/projectA
       gitcellar register vit-l/projectA v-november --version 1.2.3 --push
     """
@@ -63,6 +67,9 @@ def register(
         bump=bump,
         options=_options(dry_run, push, remote, message),
     )
+    # A raised X is news to every application, so it is never raised without a word.
+    for reason in outcome.reasons if explain or (outcome.reasons[:1] and "X rises" in outcome.reasons[0]) else ():
+        say("Because", reason)
     _report(outcome, as_json, dry_run, remote)
     if outcome.created and outcome.checkpoint and not as_json:
         say("Checkpoint", f"sha256:{outcome.checkpoint.sha256}, {human_size(outcome.checkpoint.size)}")
@@ -208,6 +215,8 @@ def _report(outcome: Outcome, as_json: bool, dry_run: bool, remote: str) -> None
             "stage": outcome.stage,
             "commit": outcome.commit,
             "checkpoint": checkpoint_row(outcome.checkpoint),
+            "reasons": list(outcome.reasons),
+            "warnings": [str(violation) for violation in outcome.warnings],
         }
         print_json(document)
         return

@@ -1,0 +1,216 @@
+"""Is this clone, and what stands around it, in order? What `doctor` asks.
+
+May import core, policy, store and its own floor.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from gitcellar.cellar.policies import find_protected_branch, read_policy
+from gitcellar.cellar.reading import read_cellar
+from gitcellar.core.errors import CellarError
+from gitcellar.core.names import ModelName
+from gitcellar.core.shims import CLIENT
+from gitcellar.core.state import ModelState
+from gitcellar.core.tags import parse_listing
+from gitcellar.policy.config import FILE as POLICY_FILE
+from gitcellar.store.checkpoints import inspect_remote
+from gitcellar.store.environment import find_version
+from gitcellar.store.git import GitRepository
+from gitcellar.store.git_health import GitHealth
+from gitcellar.store.hook_files import inspect_hook
+
+Level = Literal["ok", "warning", "error"]
+
+# update-ref's prepare, mktag's checks and push --porcelain with --atomic were tried with this one on.
+_OLDEST_GIT = (2, 34)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    subject: str
+    level: Level
+    message: str
+    hint: str | None = None
+
+
+def examine(repository: GitRepository, remote: str) -> list[Finding]:
+    """Look at everything that has gone wrong for somebody before. What cannot be told is a finding too."""
+    states = read_cellar(repository)
+    return [
+        *_examine_versions(repository),
+        *_told("policy", _examine_policy(repository, remote)),
+        *_examine_clone(repository),
+        *_told("remote", _examine_remote(repository, remote, states)),
+        *_examine_names(repository, states),
+        *_examine_hooks(repository),
+        *_told("dvc remote", _examine_dvc(repository)),
+    ]
+
+
+def prove_enforcement(repository: GitRepository, remote: str) -> list[Finding]:
+    """Offer each layer something that it must refuse, and see. A probe that gets in is taken back.
+
+    The probe is a version 9.9 of a model that nobody declared, so it breaks the policy of any cellar.
+    """
+    name = f"gitcellar-probe-{secrets.token_hex(4)}/base@9.9"
+    probe = repository.write_tag(
+        name,
+        repository.resolve_commit("HEAD"),
+        kind="commit",
+        by=repository.read_identity(),
+        message="A probe: is this refused?\n",
+    )
+    return [
+        *_told("pre-commit hook", _prove_pre_commit(repository)),
+        *_told("pre-push hook", _prove_pre_push(repository, remote, name, probe)),
+        *_told("server", _prove_server(repository, remote, name, probe)),
+        Finding("CI", "warning", "cannot be proved from here", "see that gitcellar check --range is a required check"),
+    ]
+
+
+def _told(subject: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings, of which one says why there are no more where something failed."""
+    try:
+        yield from findings
+    except CellarError as error:
+        yield Finding(subject, "error", " ".join(error.message.split("\n")), error.hint)
+
+
+def _examine_versions(repository: GitRepository) -> Iterator[Finding]:
+    version = GitHealth(repository.path).read_version()
+    number = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    old = number < _OLDEST_GIT
+    hint = f"install git {'.'.join(map(str, _OLDEST_GIT))} or newer" if old else None
+    yield Finding("git", "error" if old else "ok", version, hint)
+    yield Finding("dvc", "ok", find_version("dvc"))
+
+
+def _examine_policy(repository: GitRepository, remote: str) -> Iterator[Finding]:
+    branch = find_protected_branch(repository, remote)
+    policy = read_policy(repository, remote)
+    where = (branch or "").removeprefix("refs/heads/")
+    if not policy.is_written:
+        hint = f"gitcellar init writes {POLICY_FILE}; commit it to {where or 'the default branch'}"
+        yield Finding("policy", "warning", f"{where or 'no branch'} has no {POLICY_FILE}, so the defaults hold", hint)
+    else:
+        yield Finding("policy", "ok", f"{POLICY_FILE} of {where}")
+
+
+def _examine_clone(repository: GitRepository) -> Iterator[Finding]:
+    health = GitHealth(repository.path)
+    if repository.is_shallow():
+        yield Finding("clone", "error", "it is shallow: tags and ancestry are missing", "git fetch --unshallow --tags")
+    for key, harm in (
+        ("push.followtags", "git push brings back tags that were deleted on purpose"),
+        ("fetch.prunetags", "git fetch deletes registry tags that were not pushed yet"),
+    ):
+        if health.read_config(key) == "true":
+            yield Finding("config", "warning", f"{key} is set: {harm}", f"git config {key} false")
+    locks = health.list_locks()
+    for lock in locks[:5]:
+        yield Finding("lock", "warning", f"{lock} blocks that ref", "delete it if no git is running")
+    if not locks:
+        yield Finding("locks", "ok", "none")
+
+
+def _examine_remote(repository: GitRepository, remote: str, states: dict[ModelName, ModelState]) -> Iterator[Finding]:
+    if repository.find_remote_url(remote) is None:
+        yield Finding("remote", "warning", f"there is no remote {remote}", f"git remote add {remote} URL")
+        return
+    listed = parse_listing(repository.list_remote_tags(remote))
+    there = {event.tag: event.object_id for events in listed.values() for event in events}
+    here = {e.tag: e.object_id for state in states.values() for e in state.events}
+    missing, own = sorted(there.keys() - here.keys()), sorted(here.keys() - there.keys())
+    moved = sorted(tag for tag in here.keys() & there.keys() if here[tag] != there[tag])
+    if missing:
+        yield Finding("tags", "warning", _count(missing, f"on {remote} and not here"), "gitcellar fetch")
+    if own:
+        yield Finding("tags", "warning", _count(own, f"here and not on {remote}"), "gitcellar push")
+    if moved:
+        hint = "one of them was moved: ask who did, and keep the object that others have"
+        yield Finding("tags", "error", _count(moved, f"another object here than on {remote}"), hint)
+    if not missing and not own and not moved:
+        yield Finding("tags", "ok", f"the {len(here)} registry tags here are those of {remote}")
+
+
+def _examine_names(repository: GitRepository, states: dict[ModelName, ModelState]) -> Iterator[Finding]:
+    spelled: dict[str, str] = {}
+    for tag in repository.list_ref_ids("refs/tags/"):
+        parts = tag.removeprefix("refs/tags/").split("/")
+        for end in range(1, len(parts) + 1):
+            beginning = "/".join(parts[:end])
+            other = spelled.setdefault(beginning.casefold(), beginning)
+            if other != beginning:
+                hint = "a clone on macOS or Windows loses one of them: gitcellar rule N001"
+                yield Finding("names", "error", f"{beginning} and {other} differ only in case", hint)
+                return
+    for state in states.values():
+        for anomaly in state.anomalies:
+            yield Finding("tags", "warning", f"{anomaly.tag}: {anomaly.message}", f"gitcellar show {state.name}")
+
+
+def _examine_hooks(repository: GitRepository) -> Iterator[Finding]:
+    folder = repository.find_hooks_folder()
+    for name in CLIENT:
+        found = inspect_hook(folder, name)
+        level: Level = "ok" if found == "current" else "warning"
+        yield Finding(f"{name} hook", level, found, None if level == "ok" else f"gitcellar hook install {name}")
+
+
+def _examine_dvc(repository: GitRepository) -> Iterator[Finding]:
+    root = repository.find_root()
+    if root is None or not (root / ".dvc").is_dir():
+        yield Finding("dvc remote", "warning", "there is no .dvc here", "gitcellar init")
+        return
+    remote = inspect_remote(root)
+    yield Finding("dvc remote", "ok", f"{remote.name} answers")
+    if not remote.verifies:
+        hint = f"dvc remote modify {remote.name} verify true"
+        message = f"{remote.name} does not verify what it delivers; gitcellar get does, dvc pull does not"
+        yield Finding("dvc remote", "warning", message, hint)
+
+
+def _prove_pre_commit(repository: GitRepository) -> Iterator[Finding]:
+    answer = GitHealth(repository.path).try_commit("artifacts.yaml", b"gitcellar-probe: [\n")
+    yield _proved("pre-commit hook", not answer.accepted, "gitcellar hook install pre-commit")
+
+
+def _prove_pre_push(repository: GitRepository, remote: str, name: str, probe: str) -> Iterator[Finding]:
+    # A dry run runs the pre-push hook, and nothing on the server.
+    repository.list_remote_refs(remote, ["HEAD"])  # so that a remote which does not answer is told apart
+    answer = GitHealth(repository.path).try_push(remote, f"{probe}:refs/tags/{name}", dry_run=True)
+    yield _proved("pre-push hook", not answer.accepted, "gitcellar hook install pre-push")
+
+
+def _prove_server(repository: GitRepository, remote: str, name: str, probe: str) -> Iterator[Finding]:
+    git = GitHealth(repository.path)
+    answer = git.try_push(remote, f"{probe}:refs/tags/{name}", dry_run=False)
+    if not answer.accepted and "V003" in answer.output:
+        yield Finding("server", "ok", "refuses what breaks the policy")
+    elif not answer.accepted:
+        lines = [line for line in answer.output.splitlines() if "rejected" in line or line.startswith("remote:")]
+        yield Finding("server", "warning", f"refused the probe, and not as gitcellar does: {lines[0] if lines else ''}")
+    else:
+        hint = "on the server: gitcellar hook install --server; on GitHub: gitcellar rulesets github"
+        yield Finding("server", "error", "let a tag in that breaks the policy", hint)
+        if not git.try_push(remote, f":refs/tags/{name}", dry_run=False).accepted:
+            message = f"the probe {name} could not be taken back"
+            yield Finding("server", "error", message, f"git push --no-verify {remote} :refs/tags/{name}")
+
+
+def _proved(subject: str, refused: bool, hint: str) -> Finding:
+    if refused:
+        return Finding(subject, "ok", "refuses what breaks the policy")
+    return Finding(subject, "error", "let through what breaks the policy", hint)
+
+
+def _count(tags: list[str], where: str) -> str:
+    more = f" and {len(tags) - 1} more" if len(tags) > 1 else ""
+    return f"{tags[0]}{more}: {where}"

@@ -1,0 +1,138 @@
+"""The verbs about what is promised and allowed: contract, policy, rulesets. May import click, cellar and this door."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from gitcellar.cellar.describing import read_description
+from gitcellar.cellar.policies import find_protected_branch, read_policy
+from gitcellar.cellar.rows import SCHEMA, ContractDocument, ExceptionRow, PolicyDocument
+from gitcellar.core.contract import compare_contracts
+from gitcellar.core.errors import NO
+from gitcellar.core.names import parse_model_name
+from gitcellar.core.references import parse_reference
+from gitcellar.doors.cli.options import (
+    as_json,
+    as_plain,
+    find_repository,
+    find_source,
+    in_path,
+    optional_model,
+    reader,
+)
+from gitcellar.doors.cli.output import print_json, print_plain, print_table, say
+from gitcellar.store.environment import read_today
+
+
+@click.group()
+def contract() -> None:
+    """Compare what applications may rely on.
+
+    \b
+    Examples:
+      gitcellar contract diff vit-l/base@1.2 vit-l/base@2.0
+    """
+
+
+@contract.command("diff")
+@click.argument("old", metavar="REF")
+@click.argument("new", metavar="REF")
+@reader
+@click.pass_context
+def contract_diff(context: click.Context, old: str, new: str, repo: str | None, as_json: bool, as_plain: bool) -> None:
+    """Show in which fields two versions' contracts differ, and which break.
+
+    Exit code 1 says that an application of the first must change for the second.
+
+    \b
+    Examples:
+      gitcellar contract diff vit-l/base@1.2 vit-l/base@latest
+      gitcellar contract diff 'vit-l/projectA#production' 'vit-l/projectA#staging' --json
+    """
+    source = find_source(context, repo)
+    entries = [read_description(source, parse_reference(ref)).entry for ref in (old, new)]
+    differences = compare_contracts(*(entry.contract if entry else None for entry in entries))
+    breaks = any(difference.breaks for difference in differences)
+    if as_json:
+        document: ContractDocument = {
+            "schema": SCHEMA,
+            "old": old,
+            "new": new,
+            "breaks": breaks,
+            "differences": [{"field": d.field, "message": d.message, "breaks": d.breaks} for d in differences],
+        }
+        print_json(document)
+    elif as_plain:
+        print_plain([(d.field, d.message, "breaks" if d.breaks else "keeps") for d in differences])
+    else:
+        if differences:
+            rows = [(d.field, d.message, "breaks" if d.breaks else "keeps") for d in differences]
+            print_table(("field", "difference", "an application"), rows)
+        say("Breaks" if breaks else "Keeps", f"an application of {old} {'must change' if breaks else 'goes on'}")
+    context.exit(NO if breaks else 0)
+
+
+@click.command()
+@optional_model
+@as_json
+@as_plain
+@in_path
+@click.option("--remote", metavar="NAME", default="origin", show_default=True, help="Whose default branch counts.")
+@click.pass_context
+def policy(context: click.Context, model: str | None, remote: str, as_json: bool, as_plain: bool) -> None:
+    """Print what applies to MODEL, and which line of the policy said so.
+
+    Without MODEL, everything that the policy says, for whichever models, and its exceptions.
+
+    \b
+    Examples:
+      gitcellar policy
+      gitcellar policy vit-l/projectA
+    """
+    repository = find_repository(context)
+    found = read_policy(repository, remote)
+    name = parse_model_name(model) if model else None
+    settings = list(found.settings_of(name).values()) if name else list(found.settings())
+    exceptions = [e for e in found.exceptions if name is None or e.covers(e.rule, name.text, "")]
+    today = read_today()
+    branch = find_protected_branch(repository, remote)
+    rows: list[ExceptionRow] = [
+        {
+            "rule": e.rule,
+            "match": e.match,
+            "reason": e.reason,
+            "until": e.until,
+            "line": e.line,
+            "ended": today > e.until,
+        }
+        for e in exceptions
+    ]
+    if as_json:
+        document: PolicyDocument = {
+            "schema": SCHEMA,
+            "model": model,
+            "branch": branch,
+            "settings": [{"key": s.key, "value": s.value, "line": s.line, "match": s.match} for s in settings],
+            "exceptions": rows,
+        }
+        print_json(document)
+        return
+    lines = [(s.key, _spell(s.value), s.match, f"line {s.line}" if s.line else "default") for s in settings]
+    lines += [
+        (f"exception {row['rule']}", f"{row['reason']} (until {row['until']}{', ended' if row['ended'] else ''})",
+         row["match"], f"line {row['line']}")
+        for row in rows
+    ]  # fmt: skip
+    if as_plain:
+        print_plain(lines)
+        return
+    if lines:
+        print_table(("setting", "value", "for", "said by"), lines)
+    say("Policy", f"gitcellar.yaml of {branch.removeprefix('refs/heads/')}" if branch else "there is no branch yet")
+
+
+def _spell(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
