@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from gitcellar.cellar.hooks import install_hooks
+from gitcellar.store.git import GitRepository
 from tests.support.cellars import Bench, make_bench
 
 settings.register_profile("default", deadline=None, max_examples=60, database=None)
@@ -26,6 +29,8 @@ def neutral_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             patch.delenv(variable)
         for variable, value in {
             "HOME": str(home),
+            # Where git finds the gitcellar that its hooks call.
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "GIT_CONFIG_GLOBAL": str(home / "gitconfig"),
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_TERMINAL_PROMPT": "0",
@@ -43,6 +48,17 @@ def neutral_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def bench(tmp_path: Path) -> Bench:
     """An empty cellar."""
     return make_bench(tmp_path / "cellar")
+
+
+@pytest.fixture
+def guarded(bench: Bench) -> Bench:
+    """A cellar with a base model, and our hooks on both sides."""
+    bench.declare("vit-l/base", "base 1")
+    bench.git("push", "-q", "origin", "main")
+    bench.register("vit-l/base", version="1.0", push=True)
+    for folder, *names in ((bench.work, "pre-commit", "pre-push"), (bench.remote, "pre-receive")):
+        install_hooks(GitRepository(folder), names)
+    return bench
 
 
 @pytest.fixture

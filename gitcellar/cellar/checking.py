@@ -5,7 +5,7 @@ May import core, policy, store and its own floor.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,8 +33,7 @@ def check_work_tree(repository: GitRepository, paths: Sequence[Path] = ()) -> Ve
     root = project_root(repository)
     changed = None if not paths else {_inside(root, path) for path in paths}
     place = Place("", WORK_TREE, root, root)
-    manifests = repository.list_named((FILE, DVC_FILE))
-    return judge(_gather(repository, place, [*manifests, POLICY_FILE], read_policy(repository), changed, None))
+    return judge(_gather(repository, place, read_policy, changed, None))
 
 
 def check_index(repository: GitRepository) -> Verdict:
@@ -44,8 +43,7 @@ def check_index(repository: GitRepository) -> Verdict:
         return Verdict(())
     place = Place(repository.write_index(), INDEX, data=repository.find_root())
     before = commit_place("HEAD") if "HEAD" in repository.find_refs(["HEAD"]) else None
-    manifests = repository.list_named((FILE, DVC_FILE), tree=place.tree)
-    return judge(_gather(repository, place, [*manifests, POLICY_FILE], read_policy(repository), changed, before))
+    return judge(_gather(repository, place, read_policy, changed, before))
 
 
 def check_range(repository: GitRepository, first: str, last: str) -> Verdict:
@@ -56,10 +54,11 @@ def check_range(repository: GitRepository, first: str, last: str) -> Verdict:
         hint = "git fetch --unshallow" if repository.is_shallow() else "name two commits of one history"
         raise NotFoundError(f"{first} and {last} share no commit", hint=hint)
     changed = set(repository.list_changed(parted, new))
-    place = commit_place(new)
-    manifests = repository.list_named((FILE, DVC_FILE), tree=new)
-    policy = read_policy_at(repository, old)
-    return judge(_gather(repository, place, [*manifests, POLICY_FILE], policy, changed, commit_place(parted)))
+
+    def read_policy_of_first(repository: GitRepository) -> Policy:
+        return read_policy_at(repository, old)
+
+    return judge(_gather(repository, commit_place(new), read_policy_of_first, changed, commit_place(parted)))
 
 
 def check_cellar(repository: GitRepository) -> Verdict:
@@ -95,14 +94,22 @@ def _as_it_was(act: Act) -> Act:
 def _gather(
     repository: GitRepository,
     place: Place,
-    files: Sequence[str],
-    policy: Policy,
+    read_policy: Callable[[GitRepository], Policy],
     changed: Collection[str] | None,
     before: Place | None,
 ) -> Change:
     """What a place declares, of all models or of those on which `changed` paths bear."""
+    manifests = repository.list_named((FILE, DVC_FILE), tree=place.tree or None)
+    files = [*manifests, POLICY_FILE]
     contents = {path: content for (_, path), content in read_files(repository, [(place, f) for f in files]).items()}
     entries, faults = _read_manifests(contents)
+    try:
+        policy = read_policy(repository)
+    except DocumentError:
+        # What mends a broken policy is judged by itself, for there is no other.
+        if any(fault.file == POLICY_FILE for fault in faults) or POLICY_FILE not in contents:
+            raise
+        policy = parse_policy(contents[POLICY_FILE])
     if changed is not None:
         old = read_files(repository, [(before, file) for file in contents if file in changed]) if before else {}
         known, _ = _read_manifests({path: content for (_, path), content in old.items()})

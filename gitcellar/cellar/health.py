@@ -192,7 +192,7 @@ def _prove_pre_push(repository: GitRepository, remote: str, name: str, probe: st
 def _prove_server(repository: GitRepository, remote: str, name: str, probe: str) -> Iterator[Finding]:
     git = GitHealth(repository.path)
     answer = git.try_push(remote, f"{probe}:refs/tags/{name}", dry_run=False)
-    if not answer.accepted and "V003" in answer.output:
+    if not answer.accepted and f" {name}:" in answer.output:
         yield Finding("server", "ok", "refuses what breaks the policy")
     elif not answer.accepted:
         lines = [line for line in answer.output.splitlines() if "rejected" in line or line.startswith("remote:")]

@@ -191,7 +191,7 @@ class GitRepository(GitRunner):
     def list_commits_outside(self, commits: Iterable[str], branches: Sequence[str]) -> set[str]:
         """Those of `commits` that none of `branches` (ids or refs) contains."""
         wanted = set(commits)
-        lines = "".join(f"{line}\n" for line in (*sorted(wanted), "--not", *branches))
+        lines = "".join(f"{line}\n" for line in (*sorted(wanted), *(f"^{branch}" for branch in branches)))
         return wanted & set(self._text("rev-list", "--stdin", stdin=lines).split()) if wanted else set()
 
     def list_changed(self, before: str, after: str) -> list[str]:
