@@ -26,13 +26,17 @@ def measure(
     runs: int,
     warm_up: bool = True,
     before: Callable[[], None] = lambda: None,
+    stdin: Mapping[str, Path] | None = None,
 ) -> dict[str, Measured]:
-    """Run the commands in turn, A B C A B C …, so that a machine that slows down slows all of them; after a warm-up."""
+    """Run the commands in turn, A B C A B C …, so that a machine that slows down slows all of them; after a warm-up.
+
+    `stdin` names the file that a command reads.
+    """
     samples: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     for number in range(0 if warm_up else 1, runs + 1):
         for name, command in commands.items():
             before()
-            sample = _run(command, folder)
+            sample = _run(command, folder, (stdin or {}).get(name, Path(os.devnull)))
             if number:
                 samples[name].append(sample)
     return {
@@ -41,10 +45,10 @@ def measure(
     }
 
 
-def _run(command: Sequence[str], folder: Path) -> tuple[float, float]:
+def _run(command: Sequence[str], folder: Path, stdin: Path) -> tuple[float, float]:
     began = time.perf_counter()
-    with open(os.devnull, "wb") as nowhere:
-        process = subprocess.Popen(command, cwd=folder, stdout=nowhere, stderr=subprocess.PIPE)
+    with open(os.devnull, "wb") as nowhere, open(stdin, "rb") as source:
+        process = subprocess.Popen(command, cwd=folder, stdin=source, stdout=nowhere, stderr=subprocess.PIPE)
         assert process.stderr is not None
         errors = process.stderr.read()
         process.stderr.close()

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gitcellar.cellar.evidence import INDEX, WORK_TREE, Place, Wanted, commit_place, read_declarations, read_files
+from gitcellar.cellar.getting import read_tracking
 from gitcellar.cellar.policies import read_policy, read_policy_at
 from gitcellar.cellar.pushes import Occasion, gather_push
 from gitcellar.cellar.reading import project_root, read_model
@@ -23,6 +24,8 @@ from gitcellar.policy.change import Act, Change
 from gitcellar.policy.config import FILE as POLICY_FILE
 from gitcellar.policy.config import Policy, parse_policy
 from gitcellar.policy.judge import Verdict, judge
+from gitcellar.store.checkpoints import Progress, opened
+from gitcellar.store.delivery import read_digest
 from gitcellar.store.environment import read_today
 from gitcellar.store.git import GitRepository
 from gitcellar.store.tracking import tracking_files
@@ -67,14 +70,27 @@ def check_cellar(repository: GitRepository) -> Verdict:
     return judge(_gather_events(repository, [PushedRef(f"refs/tags/{e.tag}", None, e.object_id) for e in events]))
 
 
-def check_tag(repository: GitRepository, tag: str) -> Verdict:
-    """Judge one tag that exists, after the events of its model that came before it."""
+def check_tag(repository: GitRepository, tag: str, *, progress: Progress | None = None) -> Verdict:
+    """Judge one tag that exists, after the events of its model that came before it.
+
+    With `progress` a version's checkpoint is read too, and held against what the tag records.
+    """
     named = find_tag_name(tag)
     if named is None:
         raise InvalidError(f"{tag!r} is no registry tag", hint="gitcellar show lists what there is")
     events = read_model(repository, named.model).events
     change = _gather_events(repository, [PushedRef(f"refs/tags/{e.tag}", None, e.object_id) for e in events])
-    return judge(replace(change, acts=tuple(act for act in change.acts if act.tag_of(act.tags[0]) == tag), refs=()))
+    acts = [act for act in change.acts if act.tag_of(act.tags[0]) == tag]
+    if progress is not None:
+        acts = [_measured(repository, act, progress) for act in acts]
+    return judge(replace(change, acts=tuple(acts), refs=()))
+
+
+def _measured(repository: GitRepository, act: Act, progress: Progress) -> Act:
+    if act.entry is None or not act.registers or act.declared is None or act.declared.tracked.digest is None:
+        return act
+    with opened(read_tracking(repository, act.tags[0].target, act.entry)) as checkpoint:
+        return replace(act, measured=read_digest(checkpoint, progress=progress))
 
 
 def _gather_events(repository: GitRepository, pushed: list[PushedRef]) -> Change:

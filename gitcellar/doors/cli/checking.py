@@ -12,7 +12,7 @@ from gitcellar.core.errors import NO, InvalidError
 from gitcellar.core.references import parse_reference
 from gitcellar.core.tags import find_tag_name
 from gitcellar.doors.cli.options import as_json, as_plain, find_repository, in_path
-from gitcellar.doors.cli.output import print_json, print_plain, print_table, say
+from gitcellar.doors.cli.output import bar, print_json, print_plain, print_table, say
 from gitcellar.doors.cli.verdicts import check_document, print_annotations, print_sarif, say_verdict
 from gitcellar.policy.judge import RefusedError, Verdict
 from gitcellar.store.git import GitRepository
@@ -22,6 +22,7 @@ from gitcellar.store.git import GitRepository
 @click.argument("what", nargs=-1, metavar="[PATH…|REF]")
 @click.option("--all", "whole", is_flag=True, help="Every event of the cellar, as if it were pushed now.")
 @click.option("--range", "commits", metavar="A..B", help="What the commits after A up to B declare, by A's policy.")
+@click.option("--data", is_flag=True, help="Of a version's tag, also read the checkpoint and compare its digest.")
 @click.option(
     "--format",
     "form",
@@ -34,25 +35,36 @@ from gitcellar.store.git import GitRepository
 @in_path
 @click.pass_context
 def check(
-    context: click.Context, what: tuple[str, ...], whole: bool, commits: str | None, form: str, as_json: bool
+    context: click.Context,
+    what: tuple[str, ...],
+    whole: bool,
+    commits: str | None,
+    data: bool,
+    form: str,
+    as_json: bool,
 ) -> None:
     """Judge without writing: the work tree, a tag, a range, or all.
 
     Without an argument, what the work tree declares of every model; with paths, of the models that these bear on.
-    REF is a tag of the cellar, judged with its data after what came before it, or a version that HEAD might be
-    registered as.
+    REF is a tag of the cellar, judged after what came before it, or a version that HEAD might be registered as.
 
     \b
     Examples:
       gitcellar check
       gitcellar check artifacts.yaml
-      gitcellar check vit-l/base@1.3
+      gitcellar check vit-l/base@1.3 --data
       gitcellar check --all
       gitcellar check --range origin/main..HEAD --format github
     """
     if bool(what) + whole + (commits is not None) > 1:
         raise click.UsageError("give paths or a REF, --all, or --range: one of them")
-    verdict = _judge(find_repository(context), Path(context.obj), what, whole, commits)
+    repository = find_repository(context)
+    if whole:
+        verdict = checking.check_cellar(repository)
+    elif commits is not None:
+        verdict = _judge_range(repository, commits)
+    else:
+        verdict = _judge_named(repository, Path(context.obj), what, data=data)
     if as_json or form == "json":
         print_json(check_document(verdict))
     elif form == "sarif":
@@ -104,22 +116,23 @@ def doctor(context: click.Context, enforcement: bool, remote: str, as_json: bool
     context.exit(0 if ok else NO)
 
 
-def _judge(repository: GitRepository, here: Path, what: tuple[str, ...], whole: bool, commits: str | None) -> Verdict:
-    if whole:
-        return checking.check_cellar(repository)
-    if commits is not None:
-        first, dots, last = commits.partition("..")
-        if not dots or not first or last.startswith("."):
-            raise InvalidError(f"{commits!r} is no range", hint="write it as origin/main..HEAD")
-        return checking.check_range(repository, first, last or "HEAD")
+def _judge_range(repository: GitRepository, commits: str) -> Verdict:
+    first, dots, last = commits.partition("..")
+    if not dots or not first or last.startswith("."):
+        raise InvalidError(f"{commits!r} is no range", hint="write it as origin/main..HEAD")
+    return checking.check_range(repository, first, last or "HEAD")
+
+
+def _judge_named(repository: GitRepository, here: Path, what: tuple[str, ...], *, data: bool) -> Verdict:
+    """Paths, or one REF; a path that is there is a path."""
     if len(what) == 1 and not (here / what[0]).exists() and ("@" in what[0] or "#" in what[0]):
-        return _judge_reference(repository, what[0].removeprefix("refs/tags/"))
+        return _judge_reference(repository, what[0].removeprefix("refs/tags/"), data=data)
     return checking.check_work_tree(repository, [here / path for path in what])
 
 
-def _judge_reference(repository: GitRepository, text: str) -> Verdict:
+def _judge_reference(repository: GitRepository, text: str, *, data: bool) -> Verdict:
     if find_tag_name(text) is not None and f"refs/tags/{text}" in repository.find_refs([f"refs/tags/{text}"]):
-        return checking.check_tag(repository, text)
+        return checking.check_tag(repository, text, progress=bar if data else None)
     from gitcellar.cellar import writing
     from gitcellar.cellar.writing import Options
 

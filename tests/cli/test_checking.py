@@ -1,0 +1,348 @@
+"""Judging without writing: the work tree, tags, ranges, the whole cellar; and what is printed for whom."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.cellars import Bench, make_bench, tag
+from tests.support.processes import run
+
+OUTPUT = {"scores": {"dtype": "float32", "shape": ["batch", 10]}}
+
+
+def promise(bench: Bench, content: str, *, size: int = 10, **more: Any) -> None:
+    """Train the base again, with a contract."""
+    outputs = {"scores": {"dtype": "float32", "shape": ["batch", size]}}
+    bench.declare("vit-l/base", content, contract={"outputs": outputs, **more})
+
+
+# Where
+
+
+def test_the_work_tree_is_judged_before_anything_is_committed(stocked: Bench) -> None:
+    assert stocked.gitcellar("check").err == "Allowed: the policy has nothing against it\n"
+    manifest = stocked.work / "artifacts.yaml"
+    manifest.write_text(
+        manifest.read_text() + "vit-l/projectB: {path: nowhere.bin, trained_from: vit-l/projectA@1.0.1}\n"
+    )
+    done = stocked.gitcellar("check")
+    assert (done.status, done.err) == (
+        1,
+        "Refused: L002 vit-l/projectB: trained_from names the project model vit-l/projectA\n"
+        "Refused: M004 vit-l/projectB: nowhere.bin is not in the work tree\n"
+        "Hint: train it from vit-l/base instead\n"
+        "Hint: gitcellar add vit-l/projectB nowhere.bin\n"
+        "Hint: why: gitcellar rule L002\n",
+    )
+    assert stocked.gitcellar("check", "models/vit-l-base.dvc").status == 0
+    assert stocked.gitcellar("check", "artifacts.yaml").status == 1
+    assert run(stocked.work / "models", "gitcellar", "check", "../artifacts.yaml").status == 1
+    assert stocked.gitcellar("check", "/etc/passwd").status == 3
+
+
+def test_a_tag_is_judged_after_what_came_before_it(stocked: Bench) -> None:
+    assert stocked.gitcellar("check", "vit-l/base@1.0").status == 0
+    stocked.declare("vit-l/base", "base 2")
+    tag(stocked, "vit-l/base@1.2")
+    done = stocked.gitcellar("check", "vit-l/base@1.2")
+    assert (done.status, done.err.splitlines()[0]) == (1, "Refused: V003 vit-l/base@1.2: 1.1 comes first")
+    assert stocked.gitcellar("check", "vit-l/base@1.0").status == 0
+
+
+def test_a_version_that_head_might_become_is_judged(stocked: Bench) -> None:
+    stocked.declare("vit-l/base", "base 2")
+    assert stocked.gitcellar("check", "vit-l/base@1.1").status == 0
+    assert "V003" in stocked.gitcellar("check", "vit-l/base@1.2").err
+    assert stocked.git("tag", "-l", "vit-l/base@1.1") == ""
+    assert stocked.gitcellar("check", "vit-l/base#staging").status == 3
+
+
+def test_with_data_a_versions_checkpoint_is_what_its_tag_records(stocked: Bench) -> None:
+    assert stocked.gitcellar("check", "vit-l/base@1.0", "--data").status == 0
+    stocked.declare("vit-l/base", "base 2")
+    for size, data, rule in (("6", (), None), ("6", ("--data",), "D002"), ("7", (), "D002")):
+        message = f"Register\n\nCheckpoint: sha256:{'a' * 64} {size} bytes"
+        stocked.git("tag", "-f", "-a", "-m", message, "vit-l/base@1.1")
+        done = stocked.gitcellar("check", "vit-l/base@1.1", *data)
+        assert (done.status, f"Refused: {rule} vit-l/base@1.1: the tag records" in done.err) == (
+            int(bool(rule)),
+            bool(rule),
+        )
+
+
+def test_a_whole_cellar_is_judged_in_the_order_in_which_it_came(stocked: Bench) -> None:
+    for stage in ("staging", "production"):
+        stocked.assign("vit-l/projectA@1.0.1", stage)
+    stocked.gitcellar("withdraw", "vit-l/base@1.0")
+    assert stocked.gitcellar("check", "--all").err == "Allowed: the policy has nothing against it\n"
+    stocked.git("tag", "vit-l/base@1.1")
+    tag(stocked, "vit-l/base#live#7")
+    found = json.loads(stocked.gitcellar("check", "--all", "--json").out)
+    assert sorted({(row["rule"], row["subject"]) for row in found["violations"]}) == [
+        ("S001", "vit-l/base#live#7"),
+        ("S002", "vit-l/base#live#7"),
+        ("S004", "vit-l/base#live#7"),
+        ("V006", "vit-l/base@1.1"),
+    ]
+
+
+def test_a_range_is_what_a_pull_request_changes_judged_by_its_target(stocked: Bench) -> None:
+    stocked.git("checkout", "-q", "-b", "work")
+    assert stocked.gitcellar("check", "--range", "origin/main..HEAD").status == 0
+    stocked.declare("vit-l/projectB", "B 1", base="vit-l/base@1.0", trained_from="vit-l/projectA")
+    (stocked.work / "gitcellar.yaml").write_text("rules: {L002: off}\n")
+    stocked.commit("and loosen the rules")
+    done = stocked.gitcellar("check", "--range", "origin/main..HEAD", "--format", "github")
+    assert (done.status, done.out) == (
+        1,
+        "::error title=L002 vit-l/projectB,file=artifacts.yaml,line=8::trained_from names the project model "
+        "vit-l/projectA%0Atrain it from vit-l/base instead\n",
+    )
+    # What was wrong before is not this change's fault.
+    stocked.git("checkout", "-q", "-b", "next")
+    stocked.declare("vit-l/base", "base 2")
+    assert stocked.gitcellar("check", "--range", "work..HEAD").status == 0
+    for wrong in ("main", "..main", "main...next"):
+        assert stocked.gitcellar("check", "--range", wrong).status == 3
+
+
+def test_a_range_that_mends_the_policy_is_judged_by_what_it_mends(tmp_path: Path) -> None:
+    bench = make_bench(tmp_path / "cellar", policy="stages: [\n")
+    bench.git("checkout", "-q", "-b", "work")
+    (bench.work / "README.md").write_text("words")
+    bench.commit("words")
+    assert bench.gitcellar("check", "--range", "main..HEAD").status == 3
+    (bench.work / "gitcellar.yaml").write_text("stages: [live]\n")
+    bench.commit("mend")
+    assert bench.gitcellar("check", "--range", "main..HEAD").status == 0
+
+
+def test_one_kind_of_question_at_a_time(stocked: Bench) -> None:
+    assert stocked.gitcellar("check", "--all", "artifacts.yaml").status == 2
+
+
+# For whom
+
+
+@pytest.fixture
+def faulty(stocked: Bench) -> Bench:
+    (stocked.work / "artifacts.yaml").write_text("vit-l/base: {path: 'a,b:c%d.bin', ownr: ann}\n")
+    return stocked
+
+
+def test_sarif_is_what_its_schema_says(faulty: Bench, tmp_path: Path) -> None:
+    done = faulty.gitcellar("check", "--format", "sarif")
+    report = json.loads(done.out)
+    assert (done.status, report["version"]) == (1, "2.1.0")
+    (result,) = report["runs"][0]["results"]
+    assert (result["ruleId"], result["level"]) == ("M002", "error")
+    place = result["locations"][0]["physicalLocation"]
+    assert (place["artifactLocation"]["uri"], place["region"]) == ("artifacts.yaml", {"startLine": 1})
+    rules = {rule["id"]: rule for rule in report["runs"][0]["tool"]["driver"]["rules"]}
+    assert rules["C002"]["defaultConfiguration"] == {"level": "warning"}
+    assert result["ruleId"] in rules
+
+
+def test_an_annotation_is_one_line_whatever_a_file_says(faulty: Bench) -> None:
+    out = faulty.gitcellar("check", "--format", "github").out
+    assert out == (
+        "::error title=M002 vit-l/base.ownr,file=artifacts.yaml,line=1::artifacts.yaml:1: vit-l/base.ownr: unknown key "
+        "'ownr'; did you mean owner?%0Amend the file there\n"
+    )
+
+
+def test_exceptions_and_warnings_are_told(tmp_path: Path) -> None:
+    policy = """\
+rules: {M004: warning}
+exceptions:
+- {rule: L002, match: vit-l/*, reason: the import of 2025, until: 2099-12-31}
+- {rule: M004, match: "**", reason: long ago, until: 2020-12-31}
+"""
+    bench = make_bench(tmp_path / "cellar", policy=policy)
+    (bench.work / "artifacts.yaml").write_text("vit-l/b: {path: x, trained_from: vit-l/a}\n")
+    done = bench.gitcellar("check")
+    assert (done.status, done.err) == (
+        0,
+        "Warning: M004 vit-l/b: x is not in the work tree\n"
+        "Hint: gitcellar add vit-l/b x\n"
+        "Hint: why: gitcellar rule M004\n"
+        "Excepted: L002 vit-l/b: trained_from names the project model vit-l/a (the import of 2025, until 2099-12-31)\n"
+        "Allowed: the policy has nothing against it\n",
+    )
+    found = json.loads(bench.gitcellar("policy", "--json").out)
+    assert [(e["rule"], e["ended"], e["line"]) for e in found["exceptions"]] == [("L002", False, 3), ("M004", True, 4)]
+
+
+# The policy
+
+
+def test_policy_says_what_applies_and_which_line_said_so(tmp_path: Path) -> None:
+    policy = "stages: [dev, live]\nrules:\n  V003: off\nmodels:\n- match: vit-l/*\n  scheme: semver\n"
+    bench = make_bench(tmp_path / "cellar", policy=policy)
+    assert bench.gitcellar("policy", "vit-l/base", "--plain").out.splitlines() == [
+        "scheme\tsemver\tvit-l/*\tline 6",
+        "dialect\tcellar\t**\tdefault",
+        "coordination\ttrue\t**\tdefault",
+        'stages\t["dev", "live"]\t**\tline 1',
+        "contract\toptional\t**\tdefault",
+        "environment\toptional\t**\tdefault",
+        "rules.V003\toff\t**\tline 3",
+    ]
+    assert bench.gitcellar("policy", "bert/base", "--plain").out.splitlines()[0] == "scheme\tcellar\t**\tdefault"
+    everything = bench.gitcellar("policy")
+    assert everything.err == "Policy: gitcellar.yaml of main\n"
+    assert everything.out.splitlines()[1].split() == ["stages", '["dev",', '"live"]', "**", "line", "1"]
+
+
+# Contracts
+
+
+def test_register_chooses_the_number_by_the_contract_and_says_why(bench: Bench) -> None:
+    promise(bench, "1")
+    bench.register("vit-l/base", version="1.0")
+    promise(bench, "2", labels=["cat", "dog"])
+    done = bench.gitcellar("register", "vit-l/base", "--explain")
+    assert done.out == "vit-l/base@1.1\n"
+    assert done.err.splitlines()[:2] == [
+        "Because: X stays, for an application of 1.0 goes on working",
+        "Because: differs from 1.0: labels: is new",
+    ]
+    promise(bench, "3", size=11, labels=["dog", "cat"])
+    broken = (
+        "labels: are in another order",
+        "outputs.scores.shape: [batch, 10] became [batch, 11]: 11 where 10 was promised",
+    )
+    refused = bench.gitcellar("register", "vit-l/base", "--version", "1.2")
+    assert refused.err.splitlines()[:2] == [
+        f"Refused: C001 vit-l/base@1.2: breaks 1.1: {each}" for each in broken[::-1]
+    ]
+    assert "Hint: gitcellar register vit-l/base --bump major" in refused.err
+    done = bench.gitcellar("register", "vit-l/base")
+    assert done.out == "vit-l/base@2.0\n"
+    assert done.err.splitlines()[0] == "Because: X rises, for an application of 1.1 must change"
+    compared = bench.gitcellar("contract", "diff", "vit-l/base@1.1", "vit-l/base@2.0", "--plain")
+    assert compared.status == 1
+    assert [line.split("\t")[0::2] for line in compared.out.splitlines()] == [
+        ["outputs.scores.shape", "breaks"],
+        ["labels", "breaks"],
+    ]
+    assert bench.gitcellar("contract", "diff", "vit-l/base@1.0", "vit-l/base@1.1").status == 0
+
+
+def test_x_that_rises_for_nothing_is_warned_of(bench: Bench) -> None:
+    promise(bench, "1")
+    bench.register("vit-l/base", version="1.0")
+    promise(bench, "2")
+    done = bench.gitcellar("register", "vit-l/base", "--bump", "major")
+    assert (done.status, done.out) == (0, "vit-l/base@2.0\n")
+    assert done.err.splitlines()[0] == "Warning: C002 vit-l/base@2.0: its contract breaks nothing of 1.0"
+
+
+def test_a_project_model_keeps_its_promise_within_x(bench: Bench) -> None:
+    bench.declare("vit-l/base", "base")
+    bench.register("vit-l/base", version="1.0")
+    bench.declare("vit-l/a", "1", base="vit-l/base@1.0", contract={"outputs": OUTPUT})
+    bench.register("vit-l/a")
+    bench.declare("vit-l/a", "2", contract={"outputs": {}})
+    done = bench.gitcellar("register", "vit-l/a")
+    assert done.err.splitlines() == [
+        "Refused: C001 vit-l/a@1.0.2: breaks 1.0.1: outputs.scores: is gone",
+        "Hint: tune it from a vit-l/base of X = 2, or keep the field as it was",
+        "Hint: why: gitcellar rule C001",
+    ]
+
+
+# The doctor
+
+
+def findings(bench: Bench, *options: str) -> dict[str, list[str]]:
+    done = bench.gitcellar("doctor", "--json", *options)
+    found: dict[str, list[str]] = {}
+    for row in json.loads(done.out)["findings"]:
+        if row["level"] != "ok":
+            found.setdefault(row["subject"], []).append(row["message"])
+    return found
+
+
+def test_the_doctor_finds_nothing_where_nothing_is_wrong(guarded: Bench) -> None:
+    assert run(guarded.work, "dvc", "remote", "modify", "s", "verify", "true").status == 0
+    done = guarded.gitcellar("doctor")
+    assert (done.status, findings(guarded)) == (0, {})
+
+
+def test_the_doctor_names_what_has_gone_wrong_for_others(guarded: Bench) -> None:
+    other = guarded.clone("other")
+    other.git("fetch", "-q", "--tags", "origin")
+    guarded.gitcellar("assign", "vit-l/base@1.0", "staging")
+    other.gitcellar("assign", "vit-l/base@1.0", "production", "--push")
+    guarded.git("tag", "-f", "-a", "-m", "moved", "vit-l/base@1.0")
+    guarded.git("config", "push.followTags", "true")
+    guarded.git("config", "fetch.pruneTags", "true")
+    (guarded.work / ".git/refs/tags/vit-l/base@1.1.lock").write_text("")
+    guarded.git("update-ref", "refs/tags/BERT/x", "HEAD")
+    guarded.git("update-ref", "refs/tags/bert/x", "HEAD")
+    (guarded.work / ".git/hooks/pre-push").write_text("#!/bin/sh\nexec gitcellar hook pre-push\n")
+    (guarded.work / ".git/hooks/pre-commit").unlink()
+    found = findings(guarded)
+    assert found["tags"][:3] == [
+        "vit-l/base#production#1: on origin and not here",
+        "vit-l/base#staging#1: here and not on origin",
+        "vit-l/base@1.0: another object here than on origin",
+    ]
+    assert [text.split(" ")[0] for text in found["config"]] == ["push.followtags", "fetch.prunetags"]
+    assert found["lock"] == ["refs/tags/vit-l/base@1.1.lock blocks that ref"]
+    assert found["names"] == ["bert and BERT differ only in case"]
+    assert (found["pre-push hook"], found["pre-commit hook"]) == (["outdated"], ["missing"])
+    assert guarded.gitcellar("doctor").status == 1
+
+
+def test_the_doctor_says_that_defaults_hold_and_what_does_not_answer(tmp_path: Path) -> None:
+    bench = make_bench(tmp_path / "cellar", policy="")
+    bench.git("remote", "set-url", "origin", str(tmp_path / "gone.git"))
+    (bench.work / ".dvc/config").write_text("")
+    found = findings(bench)
+    assert found["policy"] == ["main has no gitcellar.yaml, so the defaults hold"]
+    assert found["remote"][0].startswith("there is no git repository at origin")
+    assert found["dvc remote"] == ["DVC has no remote for this cellar"]
+
+
+def test_a_shallow_clone_is_told(guarded: Bench, tmp_path: Path) -> None:
+    subprocess.run(["git", "clone", "-q", "--depth=1", guarded.url, str(tmp_path / "shallow")], check=True)
+    done = run(tmp_path / "shallow", "gitcellar", "doctor", "--plain")
+    assert "clone\terror\tit is shallow" in done.out
+
+
+def test_enforcement_is_proved_by_offering_what_must_be_refused(guarded: Bench) -> None:
+    assert findings(guarded, "--enforcement") == {"CI": ["cannot be proved from here"]}
+    (guarded.remote / "hooks/pre-receive").unlink()
+    assert guarded.gitcellar("hook", "uninstall").status == 0
+    bad = findings(guarded, "--enforcement")
+    assert bad == {
+        "pre-commit hook": ["let through what breaks the policy"],
+        "pre-push hook": ["let through what breaks the policy"],
+        "server": ["let a tag in that breaks the policy"],
+        "CI": ["cannot be proved from here"],
+    }
+    for folder in (guarded.work, guarded.remote):
+        refs = subprocess.run(["git", "for-each-ref"], cwd=folder, capture_output=True, check=True).stdout
+        assert b"probe" not in refs
+
+
+def test_a_server_that_refuses_for_reasons_of_its_own_is_told_apart(guarded: Bench) -> None:
+    hook = guarded.remote / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho closed today >&2\nexit 1\n")
+    assert findings(guarded, "--enforcement")["server"][0].startswith("refused the probe, and not as gitcellar does:")
+
+
+# For other machines
+
+
+def test_the_ruleset_keeps_registry_tags(tmp_path: Path) -> None:
+    ruleset = json.loads(run(tmp_path, "gitcellar", "rulesets", "github").out)
+    assert (ruleset["target"], ruleset["enforcement"]) == ("tag", "active")
+    assert {rule["type"] for rule in ruleset["rules"]} == {"deletion", "update", "non_fast_forward"}

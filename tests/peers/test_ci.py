@@ -1,0 +1,70 @@
+"""The files for other people's machines, held against those machines' own tools: zizmor, check-jsonschema, pre-commit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.cellars import Bench
+from tests.support.processes import run
+
+ROOT = Path(__file__).parents[2]
+CI = ROOT / "examples/ci"
+
+
+def test_zizmor_finds_nothing_in_the_workflow() -> None:
+    done = run(ROOT, "zizmor", "--offline", "--persona=pedantic", str(CI / "github.yml"))
+    assert done.status == 0, done.out
+
+
+@pytest.mark.parametrize(
+    ("schema", "file"), [("vendor.github-workflows", "github.yml"), ("vendor.gitlab-ci", "gitlab.yml")]
+)
+def test_the_job_is_what_its_host_reads(schema: str, file: str) -> None:
+    done = run(ROOT, "check-jsonschema", "--builtin-schema", schema, str(CI / file))
+    assert done.status == 0, done.out
+
+
+@pytest.mark.parametrize("file", ["github.yml", "gitlab.yml"])
+def test_no_script_interpolates_anything(file: str) -> None:
+    def scripts(value: object) -> list[str]:
+        if isinstance(value, dict):
+            own = [str(value[key]) for key in ("run", "script") if key in value]
+            return own + [script for inner in value.values() for script in scripts(inner)]
+        return [script for inner in value for script in scripts(inner)] if isinstance(value, list) else []
+
+    found = scripts(yaml.safe_load((CI / file).read_text()))
+    assert any("gitcellar check" in script for script in found)
+    assert not any("${{" in script for script in found)
+
+
+def test_pre_commit_takes_our_hook_and_it_judges(stocked: Bench) -> None:
+    assert run(ROOT, "pre-commit", "validate-manifest", ".pre-commit-hooks.yaml").status == 0
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    # Installed here already: only where the command comes from differs.
+    config = {"repos": [{"repo": "local", "hooks": [{**hook, "language": "system"}]}]}
+    (stocked.work / ".pre-commit-config.yaml").write_text(yaml.safe_dump(config))
+    assert run(stocked.work, "pre-commit", "install").status == 0
+    stocked.git("add", ".pre-commit-config.yaml")
+    assert run(stocked.work, "git", "commit", "-q", "-m", "hooks").status == 0
+    (stocked.work / "artifacts.yaml").write_text("vit-l/base: {pth: x}\n")
+    stocked.git("add", "artifacts.yaml")
+    refused = run(stocked.work, "git", "commit", "-m", "x")
+    assert refused.status == 1
+    assert (
+        "Refused: M002 vit-l/base.pth: artifacts.yaml:1: vit-l/base.pth: unknown key 'pth'" in refused.err + refused.out
+    )
+
+
+def test_ours_and_pre_commits_hook_live_together(stocked: Bench) -> None:
+    (stocked.work / ".pre-commit-config.yaml").write_text("repos: []\n")
+    stocked.commit("no hooks")
+    assert run(stocked.work, "pre-commit", "install").status == 0
+    assert stocked.gitcellar("hook", "install").status == 0
+    (stocked.work / "artifacts.yaml").write_text("vit-l/base: {pth: x}\n")
+    stocked.git("add", "artifacts.yaml")
+    assert run(stocked.work, "git", "commit", "-m", "x").status == 1
+    assert stocked.gitcellar("hook", "uninstall").status == 0
+    assert "pre-commit" in (stocked.work / ".git/hooks/pre-commit").read_text()
