@@ -20,7 +20,7 @@ bench: $(VENV)/test ## the numbers of docs/performance.md, side by side with git
 	$(BIN)/python benchmarks/bench.py
 
 fuzz: $(VENV)/test ## the properties of the pure core, for longer
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 tests/core
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 tests/core tests/fuzz
 
 clean:
 	rm -rf $(VENV)

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from cellars import MODEL, git, make_cellar
+from judging import bench_check, bench_hooks
 from timing import Measured, measure
 
 BIN = Path(sys.executable).parent
@@ -39,8 +40,11 @@ def main() -> None:
         sizes = [size for size in (100, 1_000, 10_000, 100_000, 1_000_000) if size <= options.most]
         results = {size: bench_reading(folder, size, options.runs) for size in sizes}
         gto = {size: bench_gto(folder, size) for size in sizes if size <= options.gto_most}
+        judged = bench_hooks(folder, options.runs) | bench_check(folder, max(3, options.runs // 2))
+        _print_table("judging, in cellars that the policy has nothing against", judged)
         got = bench_get(folder, options.get_size, max(3, options.runs // 2))
     print_limits(results, gto, got)
+    print_judging_limits(judged)
 
 
 def bench_reading(folder: Path, size: int, runs: int) -> dict[str, Measured]:
@@ -125,6 +129,16 @@ def print_limits(
     _limit("gitcellar get / dvc get", got["gitcellar get"].seconds / got["dvc get"].seconds, 1.1)
 
 
+def print_judging_limits(judged: dict[str, Measured]) -> None:
+    """The limits of the hooks, and how the time grows: twice the tags may take twice as long, and a little."""
+    _limit("pre-push of one tag at 100,000, s", judged["pre-push of one tag"].seconds, 0.4)
+    most, half = judged["pre-receive of 1,000 tags"].seconds, judged["pre-receive of 500 tags"].seconds
+    _limit("pre-receive of 1,000 tags, s", most, 3)
+    _limit("pre-receive of 1,000 tags / of 500", most / half, 2.2)
+    most, third = (judged[f"check --all of {n} versions"].seconds for n in ("10,000", "3,000"))
+    _limit("check --all of 10,000 versions / of 3,000", most / third, 10 / 3 * 1.1)
+
+
 def _limit(what: str, value: float, limit: float) -> None:
     print(f"  {'met' if value <= limit else 'NOT met'}: {what}: {value:.3g}, at most {limit:.3g}")
 
@@ -132,7 +146,7 @@ def _limit(what: str, value: float, limit: float) -> None:
 def _print_table(title: str, measured: dict[str, Measured]) -> None:
     print(f"\n{title}")
     for name, found in measured.items():
-        print(f"  {name:<24} {found.seconds:9.3f} s {found.megabytes:8.0f} MB", flush=True)
+        print(f"  {name:<32} {found.seconds:9.3f} s {found.megabytes:8.0f} MB", flush=True)
 
 
 def _declare(cellar: Path) -> None:

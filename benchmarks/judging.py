@@ -20,7 +20,10 @@ def bench_hooks(folder: Path, runs: int) -> dict[str, Measured]:
     """pre-push of one tag at 100,000 tags, and pre-receive of ever more tags."""
     cellar = folder / "hooks"
     make_legal_cellar(cellar, 100_000)
-    refs = [line.split(" ") for line in git(cellar, "for-each-ref", "--format=%(objectname) %(refname)", "refs/tags").splitlines()]
+    refs = [
+        line.split(" ")
+        for line in git(cellar, "for-each-ref", "--format=%(objectname) %(refname)", "refs/tags").splitlines()
+    ]
     zero = "0" * 40
     last_stage = max((ref for ref in refs if "/rack30/base#" in ref[1]), key=lambda ref: int(ref[1].rpartition("#")[2]))
     one = folder / "one"
@@ -28,7 +31,11 @@ def bench_hooks(folder: Path, runs: int) -> dict[str, Measured]:
     commands = {"pre-push of one tag": [GITCELLAR, "hook", "pre-push", "--", "origin", "url"]}
     stdin = {"pre-push of one tag": one}
     racks = [f"refs/tags/rack{number}/base" for number in range(20)]
-    pushed = [ref for ref in refs if ref[1].split("@")[0].split("#")[0] in racks and "#" not in ref[1].removeprefix("refs/tags/")]
+    pushed = [
+        ref
+        for ref in refs
+        if ref[1].split("@")[0].split("#")[0] in racks and "#" not in ref[1].removeprefix("refs/tags/")
+    ]
     for count in (250, 500, 1_000):
         lines = folder / f"pushed{count}"
         lines.write_text("".join(f"{zero} {object_id} {ref}\n" for object_id, ref in pushed[:count]))

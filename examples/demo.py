@@ -115,6 +115,9 @@ def set_up(demo: Demo) -> None:
     demo.run("git", "add", "-A")
     demo.run("git", "commit", "-q", "-m", "A cellar")
     demo.run("git", "push", "-q", "-u", "origin", "main")
+    demo.say("Hooks judge what is committed, pushed and, on the server, received.")
+    demo.run("gitcellar", "hook", "install")
+    demo.run("gitcellar", "hook", "install", "--server", "-C", str(demo.remote))
 
 
 def register_models(demo: Demo) -> None:
@@ -142,11 +145,17 @@ def promote(demo: Demo) -> None:
     """What the rules refuse, what goes live, and the way back."""
     demo.say("A number that would leave a gap is refused, and so is the same checkpoint under a second number.")
     demo.run("gitcellar", "register", "digits/inverted", "--version", "1.1.3", refused=True)
+    demo.say("Plain git is judged too: the server refuses the tag, whatever the clone skips.")
+    demo.run("git", "tag", "-a", "-m", "mine", "digits/inverted@1.1.3")
+    demo.run("git", "push", "-q", "--no-verify", "origin", "digits/inverted@1.1.3", refused=True)
+    demo.run("git", "tag", "-d", "digits/inverted@1.1.3")
     demo.say("Into staging, then production. The second promotion displaces the first.")
-    demo.run("gitcellar", "assign", "digits/inverted", "production", "--push")
-    demo.run("gitcellar", "assign", "digits/noisy@1.0.2", "staging", "--push")
-    demo.run("gitcellar", "assign", "digits/noisy@1.0.2", "production", "--push")
-    demo.run("gitcellar", "assign", "digits/noisy@latest", "production", "--push", "-m", "Tuned from the new base.")
+    demo.run("gitcellar", "assign", "digits/inverted", "production", "--push", refused=True)
+    for version in ("inverted@latest", "noisy@1.0.2"):
+        demo.run("gitcellar", "assign", f"digits/{version}", "staging", "--push")
+        demo.run("gitcellar", "assign", f"digits/{version}", "production", "--push")
+    demo.run("gitcellar", "assign", "digits/noisy@latest", "staging", "--push", "-m", "Tuned from the new base.")
+    demo.run("gitcellar", "assign", "digits/noisy@latest", "production", "--push")
     demo.say("Something is wrong with it in the field: back to what was there before.")
     demo.run("gitcellar", "rollback", "digits/noisy", "production", "--push", "-m", "Latency alarm.")
 

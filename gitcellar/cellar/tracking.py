@@ -25,7 +25,7 @@ from gitcellar.store.checkpoints import init_dvc, track, track_url
 from gitcellar.store.git import GitRepository
 from gitcellar.store.yaml_files import merge_entry, read_file, write_file
 
-_POLICY = """\
+POLICY = """\
 # The rules of this cellar. What counts is this file on the remote's default branch.
 # gitcellar schema gitcellar prints its JSON Schema for editors.
 
@@ -35,15 +35,25 @@ dialect: {dialect}
 # Set this to off where the Git host refuses refs below refs/gitcellar/.
 coordination: on
 
-# The stages that a version may be put into.
-stages: [staging, production, archived]
+# The stages that a version may be put into, and where each is entered from; none is that of a new version.
+# A plain list, stages: [staging, production], allows every way.
+stages:
+  staging: {{from: [none, production, archived]}}
+  production: {{from: [staging, archived]}}
+  archived: {{from: [staging, production]}}
+
+# What every manifest entry says, and what it says before its version enters a stage.
+# required: [owner]
+# required_for: {{production: [data, sensitivity, hardware]}}
 
 # What holds for some models alone, by glob over their names; a later section refines an earlier one.
 # models:
 #   - match: "tools/**"
 #     scheme: semver        # plain SemVer 2.0; the default, cellar, counts X.Y for a base and X.Y.Z for a project
 #   - match: "vit-l/*"
-#     stages: [staging, canary, production, archived]
+#     contract: required    # from X = 1 on
+
+# gitcellar.yaml.example shows everything that a policy may say, and gitcellar policy what applies.
 """
 
 _MANIFEST = """\
@@ -78,7 +88,7 @@ def init_cellar(repository: GitRepository, *, dialect: Dialect = "cellar") -> li
     """Set up a cellar: policy, manifest and DVC, each where it is missing. Return the files that are new."""
     root = project_root(repository)
     created: list[str] = []
-    for name, content in ((POLICY_FILE, _POLICY.format(dialect=dialect)), (FILE, _MANIFEST)):
+    for name, content in ((POLICY_FILE, POLICY.format(dialect=dialect)), (FILE, _MANIFEST)):
         if not (root / name).exists():
             write_file(root / name, content.encode())
             created.append(name)

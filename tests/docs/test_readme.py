@@ -13,9 +13,14 @@ from pathlib import Path
 import click
 import pytest
 
+from gitcellar.cellar.tracking import POLICY
+from gitcellar.core import contract
 from gitcellar.core.manifest import Contract, Dataset, Entry, Tensor, parse_manifest
 from gitcellar.core.names import ModelName
 from gitcellar.doors.cli.main import cli
+from gitcellar.policy.config import ExceptionSection, FilesSection, ModelSection, PolicySection, parse_policy
+from gitcellar.policy.judge import RULES
+from gitcellar.policy.settings import ModelRules
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -65,12 +70,15 @@ def test_links_lead_somewhere(page: Path) -> None:
 # Help
 
 
-def commands() -> Iterator[tuple[str, click.Command]]:
-    context = click.Context(cli)
-    for name in cli.list_commands(context):
-        command = cli.get_command(context, name)
+def commands(group: click.Group = cli, inside: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every verb, and every verb of a verb, by what is typed."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         assert command is not None
-        yield name, command
+        yield f"{inside}{name}", command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{inside}{name} ")
 
 
 @pytest.mark.parametrize(("name", "command"), list(commands()), ids=[name for name, _ in commands()])
@@ -83,7 +91,7 @@ def test_every_verb_has_help_and_an_example_that_parses(name: str, command: clic
     examples = re.findall(rf"gitcellar {name}\b(.*)", text)
     assert examples
     for example in examples:
-        words = re.split(r" \| | > |\)\"", example)[0]  # up to where the shell goes on
+        words = re.split(r" \| | > | < |\)\"", example)[0]  # up to where the shell goes on
         command.make_context(name, shlex.split(words))
     for parameter in command.params:
         if isinstance(parameter, click.Option):
@@ -103,3 +111,31 @@ def test_the_example_shows_every_key() -> None:
             assert re.search(rf"\b{key}:", text), key
     shown = {key for entry in entries.values() for key in entry.model_fields_set}
     assert shown == set(Entry.model_fields)
+
+
+def test_the_example_policy_shows_every_key() -> None:
+    text = (ROOT / "gitcellar.yaml.example").read_text()
+    policy = parse_policy(text.encode())
+    assert policy.rules_of(ModelName("vit-l/base")).stages.keys() == {"staging", "canary", "production", "archived"}
+    for model in (PolicySection, ModelSection, FilesSection, ExceptionSection):
+        for key in model.model_fields:
+            assert re.search(rf"\b{key}:", text), key
+
+
+def test_what_init_writes_is_the_default_policy() -> None:
+    said = parse_policy(POLICY.format(dialect="cellar").encode()).rules_of(ModelName("vit-l/base"))
+    assert said == ModelRules()
+
+
+def test_the_table_of_contracts_is_the_one_that_is_documented() -> None:
+    def rows(text: str) -> list[str]:
+        return [line.strip() for line in text.splitlines() if line.strip().startswith("|")]
+
+    assert rows(contract.__doc__ or "") == rows((ROOT / "docs/policy.md").read_text().split("## ")[3])
+
+
+def test_every_rule_is_in_the_policys_page() -> None:
+    page = (ROOT / "docs/policy.md").read_text().partition("## Rules")[2].partition("## Contracts")[0]
+    assert re.findall(r"^- `([A-Z][0-9]{3})`", page, re.MULTILINE) == [rule.id for rule in RULES]
+    for rule in RULES:
+        assert f"- `{rule.id}` {rule.reason}" in page.replace("\n  ", " ")

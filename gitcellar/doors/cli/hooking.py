@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -41,7 +42,9 @@ def hook() -> None:
 @in_path
 @click.pass_context
 def pre_commit(context: click.Context, chained: Path | None, args: tuple[str, ...]) -> None:
-    """Judge what is about to be committed: the models that staged files bear on.
+    """Judge what is about to be committed.
+
+    That is every model that the staged files bear on.
 
     \b
     Examples:
@@ -59,7 +62,7 @@ def pre_commit(context: click.Context, chained: Path | None, args: tuple[str, ..
 @in_path
 @click.pass_context
 def pre_push(context: click.Context, chained: Path | None, args: tuple[str, ...]) -> None:
-    """Judge what is about to be pushed: REMOTE URL, and git's lines on stdin.
+    """Judge what is about to be pushed, by git's lines on stdin.
 
     Every ref counts, tags that are pushed alone too. The checkpoints of new versions must be on the DVC remote.
 
@@ -79,9 +82,10 @@ def pre_push(context: click.Context, chained: Path | None, args: tuple[str, ...]
 @in_path
 @click.pass_context
 def pre_receive(context: click.Context, chained: Path | None, args: tuple[str, ...]) -> None:
-    """Judge a push on the server, whole, before any ref moves: git's lines on stdin.
+    """Judge a push on the server, by git's lines on stdin.
 
-    The policy is that of the repository's HEAD from before the push. Nobody gets past it with --no-verify.
+    The whole push is judged before any ref moves, by the policy of HEAD from before it. Nobody gets past it with
+    --no-verify.
 
     \b
     Examples:
@@ -98,9 +102,10 @@ def pre_receive(context: click.Context, chained: Path | None, args: tuple[str, .
 @in_path
 @click.pass_context
 def update(context: click.Context, chained: Path | None, args: tuple[str, ...]) -> None:
-    """Judge one ref of a push on a server that has no pre-receive: REF OLD NEW.
+    """Judge one ref of a push on a server: REF OLD NEW.
 
-    It sees one ref at a time, so what belongs together has to be pushed one after the other.
+    For a server that runs no pre-receive. It sees one ref at a time, so what belongs together has to be pushed one
+    after the other.
 
     \b
     Examples:
@@ -131,7 +136,8 @@ def install(context: click.Context, names: tuple[str, ...], server: bool) -> Non
     if names and server:
         raise click.UsageError("name hooks, or say --server, not both")
     for place, changed in hooks.install_hooks(find_repository(context), names, server=server):
-        say("Installed" if changed else "Nothing to do", f"{place}" + ("" if changed else " is current"))
+        where = os.path.relpath(place)
+        say("Installed" if changed else "Nothing to do", where if changed else f"{where} is current")
 
 
 @hook.command("uninstall")
@@ -147,7 +153,7 @@ def uninstall(context: click.Context, names: tuple[str, ...]) -> None:
     """
     removed = hooks.uninstall_hooks(find_repository(context), names)
     for place in removed:
-        say("Removed", str(place))
+        say("Removed", os.path.relpath(place))
     if not removed:
         say("Nothing to do", "no hook here is gitcellar's")
 
