@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FUZZ_SECONDS ?= 120
 
 .PHONY: demo test check bench fuzz clean
 
@@ -19,8 +20,9 @@ check: $(VENV)/test
 bench: $(VENV)/test ## the numbers of docs/performance.md, side by side with git, gto and dvc
 	$(BIN)/python benchmarks/bench.py
 
-fuzz: $(VENV)/test ## the properties of the pure core, for longer
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 tests/core tests/fuzz
+fuzz: $(VENV)/test $(VENV)/fuzz ## the properties of the pure core, for longer, and its parsers by coverage
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 tests/core
+	$(BIN)/python fuzz/parsers.py -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=512 -max_len=4096 -verbosity=0
 
 clean:
 	rm -rf $(VENV)
@@ -30,6 +32,6 @@ $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 
-$(VENV)/test $(VENV)/demo: $(VENV)/%: $(BIN)/uv pyproject.toml
+$(VENV)/test $(VENV)/demo $(VENV)/fuzz: $(VENV)/%: $(BIN)/uv pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --group $* --editable .
 	touch $@

@@ -1,4 +1,7 @@
-"""What do the hooks and `check --all` cost, as pushes and cellars grow? Legal cellars, so that every check runs to its end."""
+"""What do the hooks and `check --all` cost, as pushes and cellars grow?
+
+The cellars are legal, so that every check runs to its end.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,45 @@
+"""Coverage-guided fuzzing of everything that reads a stranger's bytes: `make fuzz`.
+
+Each input goes to the parsers of tag names, tag objects, messages, hook lines, manifests and policies. What they may
+do is return a value or raise CellarError; libFuzzer stops at anything else, at 5 s and at 512 MB.
+"""
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports():
+    from gitcellar.core.documents import parse_document
+    from gitcellar.core.errors import CellarError
+    from gitcellar.core.manifest import parse_dvc_artifacts, read_manifest
+    from gitcellar.core.pushes import parse_pre_push, parse_pre_receive
+    from gitcellar.core.references import parse_reference
+    from gitcellar.core.tag_objects import find_tag_object
+    from gitcellar.core.tags import find_tag_name, parse_listing
+    from gitcellar.core.trailers import parse_message
+    from gitcellar.policy.config import parse_policy
+
+
+def read_everything(content: bytes) -> None:
+    """Give one input to every parser."""
+    text = content.decode("utf-8", "surrogateescape")
+    find_tag_name(text)
+    find_tag_object(content)
+    parse_message(text)
+    parse_listing(text)
+    for parse in (parse_pre_push, parse_pre_receive, parse_policy, read_manifest, parse_dvc_artifacts):
+        _try(parse, content)
+    _try(parse_reference, text)
+    _try(parse_document, content, "f")
+
+
+def _try(parse: object, *args: object) -> None:
+    try:
+        parse(*args)  # type: ignore[operator]
+    except CellarError:
+        pass
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, read_everything)
+    atheris.Fuzz()
