@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from gitcellar.cellar import reading, writing
+from gitcellar.cellar.checking import check_cellar
 from gitcellar.cellar.describing import Description, read_description
 from gitcellar.cellar.getting import Delivered, get_checkpoint
 from gitcellar.cellar.writing import Options, Outcome
@@ -21,6 +22,7 @@ from gitcellar.core.names import ModelName, parse_model_name
 from gitcellar.core.references import Reference, find_referenced, parse_reference
 from gitcellar.core.state import ModelState, VersionState
 from gitcellar.core.versions import parse_version
+from gitcellar.policy.judge import Verdict
 from gitcellar.store.checkpoints import Progress, silent
 from gitcellar.store.git import GitRepository, RefSource
 
@@ -59,6 +61,10 @@ class Cellar:
     def history(self) -> list[DetailedEvent]:
         """All events of all models, the newest first."""
         return [event for _, event in reading.read_history(self._source, None)]
+
+    def check(self) -> Verdict:
+        """Judge every event as if it were pushed now, in the order in which they count."""
+        return check_cellar(self.repository)
 
     def register(
         self,

@@ -124,8 +124,10 @@ def _examine_remote(repository: GitRepository, remote: str, states: dict[ModelNa
     if repository.find_remote_url(remote) is None:
         yield Finding("remote", "warning", f"there is no remote {remote}", f"git remote add {remote} URL")
         return
-    listed = parse_listing(repository.list_remote_tags(remote))
+    listing = repository.list_remote_tags(remote)
+    listed = parse_listing(listing)
     there = {event.tag: event.object_id for events in listed.values() for event in events}
+    yield from _examine_folders(listing, repository.list_tags())
     here = {e.tag: e.object_id for state in states.values() for e in state.events}
     missing, own = sorted(there.keys() - here.keys()), sorted(here.keys() - there.keys())
     moved = sorted(tag for tag in here.keys() & there.keys() if here[tag] != there[tag])
@@ -138,6 +140,19 @@ def _examine_remote(repository: GitRepository, remote: str, states: dict[ModelNa
         yield Finding("tags", "error", _count(moved, f"another object here than on {remote}"), hint)
     if not missing and not own and not moved:
         yield Finding("tags", "ok", f"the {len(here)} registry tags here are those of {remote}")
+
+
+def _examine_folders(*listings: str) -> Iterator[Finding]:
+    """Tags, here or there, of which one is a file where another's folder must be: every fetch of the two fails."""
+    refs = {line.split()[1] for listing in listings for line in listing.splitlines() if not line.endswith("^{}")}
+    for ref in sorted(refs):
+        parts = ref.split("/")
+        for folder in ("/".join(parts[:end]) for end in range(3, len(parts))):
+            if folder in refs:
+                name = folder.removeprefix("refs/tags/")
+                message = f"{name} stands where the folder of {ref.removeprefix('refs/tags/')} must"
+                yield Finding("names", "error", message, f"rename it: git tag NEW-NAME {name} && git tag -d {name}")
+                return
 
 
 def _examine_names(repository: GitRepository, states: dict[ModelName, ModelState]) -> Iterator[Finding]:

@@ -311,6 +311,13 @@ def test_the_doctor_says_that_defaults_hold_and_what_does_not_answer(tmp_path: P
     assert found["dvc remote"] == ["DVC has no remote for this cellar"]
 
 
+def test_a_tag_in_the_way_of_a_rack_is_told_before_a_fetch_fails(guarded: Bench) -> None:
+    other = guarded.clone("other")
+    other.git("tag", "-d", "vit-l/base@1.0")
+    other.git("tag", "vit-l", "HEAD")
+    assert findings(other)["names"] == ["vit-l stands where the folder of vit-l/base@1.0 must"]
+
+
 def test_a_shallow_clone_is_told(guarded: Bench, tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "-q", "--depth=1", guarded.url, str(tmp_path / "shallow")], check=True)
     done = run(tmp_path / "shallow", "gitcellar", "doctor", "--plain")

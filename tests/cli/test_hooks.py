@@ -618,3 +618,14 @@ def test_a_server_hook_imports_no_dvc(guarded: Bench) -> None:
     done = run(guarded.remote, "gitcellar", "hook", "pre-receive", stdin=lines, env=env)
     assert "gitcellar.cellar.pushes" in done.err
     assert "| dvc" not in done.err.replace("gitcellar", "")
+
+
+def test_a_client_hook_imports_dvc_for_new_versions_alone(guarded: Bench) -> None:
+    env = os.environ | {"PYTHONPROFILEIMPORTTIME": "1"}
+    tag(guarded, "vit-l/base#staging#1", "vit-l/base@1.0^{}")
+    pushed = run(guarded.work, "git", "push", "origin", "vit-l/base#staging#1", env=env)
+    assert (pushed.status, " dvc.repo" in pushed.err) == (0, False)
+    train(guarded)
+    tag(guarded, "vit-l/base@1.1")
+    pushed = run(guarded.work, "git", "push", "origin", "vit-l/base@1.1", env=env)
+    assert (pushed.status, " dvc.repo" in pushed.err) == (0, True)

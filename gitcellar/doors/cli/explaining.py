@@ -9,6 +9,7 @@ import click
 from gitcellar.core.errors import NotFoundError, did_you_mean
 from gitcellar.doors.cli.options import as_json, as_plain
 from gitcellar.doors.cli.output import print_json, print_plain, print_table
+from gitcellar.policy.rules import Rule
 
 
 @click.command()
@@ -16,6 +17,8 @@ from gitcellar.doors.cli.output import print_json, print_plain, print_table
 @as_plain
 def rules(as_json: bool, as_plain: bool) -> None:
     """List the rules that a change is held against.
+
+    Each with its severity where the policy says nothing else: gitcellar policy MODEL tells what it says.
 
     \b
     Examples:
@@ -25,11 +28,11 @@ def rules(as_json: bool, as_plain: bool) -> None:
     from gitcellar.policy.judge import RULES
 
     if as_json:
-        print_json({"schema": 1, "rules": [{"id": rule.id, "reason": rule.reason} for rule in RULES]})
+        print_json({"schema": 1, "rules": [_rule_row(rule) for rule in RULES]})
     elif as_plain:
-        print_plain([(rule.id, rule.reason) for rule in RULES])
+        print_plain([(rule.id, rule.severity, rule.reason) for rule in RULES])
     else:
-        print_table(("rule", "reason"), [(rule.id, rule.reason) for rule in RULES])
+        print_table(("rule", "is", "reason"), [(rule.id, rule.severity, rule.reason) for rule in RULES])
 
 
 @click.command()
@@ -49,7 +52,7 @@ def rule(rule_id: str, as_json: bool) -> None:
         hint = did_you_mean(rule_id, [rule.id for rule in RULES]) or "gitcellar rules lists them"
         raise NotFoundError(f"there is no rule {rule_id!r}", hint=hint)
     if as_json:
-        print_json({"schema": 1, "id": found.id, "reason": found.reason, "page": found.page})
+        print_json({"schema": 1, **_rule_row(found), "page": found.page})
     else:
         click.echo(f"{found.id}: {found.reason}\n\n{found.page}")
 
@@ -95,6 +98,10 @@ def completion(shell: str) -> None:
     completer = get_completion_class(shell)
     if completer is not None:
         click.echo(completer(cli, {}, "gitcellar", "_GITCELLAR_COMPLETE").source())
+
+
+def _rule_row(rule: Rule) -> dict[str, str]:
+    return {"id": rule.id, "severity": rule.severity, "reason": rule.reason}
 
 
 def _documents() -> dict[str, Any]:
