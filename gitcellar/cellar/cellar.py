@@ -24,7 +24,8 @@ from gitcellar.core.state import ModelState, VersionState
 from gitcellar.core.versions import parse_version
 from gitcellar.policy.judge import Verdict
 from gitcellar.store.checkpoints import Progress, silent
-from gitcellar.store.git import GitRepository, RefSource
+from gitcellar.store.git import GitRepository
+from gitcellar.store.git_remote import RefSource
 
 
 class Cellar:

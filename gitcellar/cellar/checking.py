@@ -5,7 +5,7 @@ May import core, policy, store and its own floor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from gitcellar.cellar.pushes import Occasion, gather_push
 from gitcellar.cellar.reading import project_root, read_model
 from gitcellar.core.documents import DocumentError, Fault
 from gitcellar.core.errors import InvalidError, NotFoundError
+from gitcellar.core.events import Event
 from gitcellar.core.manifest import DVC_FILE, FILE, Entry, parse_dvc_artifacts, read_manifest
 from gitcellar.core.names import ModelName
 from gitcellar.core.pushes import PushedRef
@@ -67,7 +68,7 @@ def check_range(repository: GitRepository, first: str, last: str) -> Verdict:
 def check_cellar(repository: GitRepository) -> Verdict:
     """Judge every event of every model as if it were pushed now, in the order in which they count."""
     events = [event for found in parse_listing(repository.list_tags()).values() for event in found]
-    return judge(_gather_events(repository, [PushedRef(f"refs/tags/{e.tag}", None, e.object_id) for e in events]))
+    return judge(gather_past(repository, events))
 
 
 def check_tag(repository: GitRepository, tag: str, *, progress: Progress | None = None) -> Verdict:
@@ -79,7 +80,7 @@ def check_tag(repository: GitRepository, tag: str, *, progress: Progress | None 
     if named is None:
         raise InvalidError(f"{tag!r} is no registry tag", hint="gitcellar show lists what there is")
     events = read_model(repository, named.model).events
-    change = _gather_events(repository, [PushedRef(f"refs/tags/{e.tag}", None, e.object_id) for e in events])
+    change = gather_past(repository, events)
     acts = [act for act in change.acts if act.tag_of(act.tags[0]) == tag]
     if progress is not None:
         acts = [_measured(repository, act, progress) for act in acts]
@@ -93,7 +94,9 @@ def _measured(repository: GitRepository, act: Act, progress: Progress) -> Act:
         return replace(act, measured=read_digest(checkpoint, progress=progress))
 
 
-def _gather_events(repository: GitRepository, pushed: list[PushedRef]) -> Change:
+def gather_past(repository: GitRepository, events: Iterable[Event]) -> Change:
+    """All events of some models as one change, with their tips: each an act, in the order in which they count."""
+    pushed = [PushedRef(f"refs/tags/{event.tag}", None, event.object_id) for event in events]
     tips = repository.list_ref_ids("refs/gitcellar/")
     models = {named.model for p in pushed if (named := find_tag_name(p.ref.removeprefix("refs/tags/"))) is not None}
     pushed += [PushedRef(ref, None, tips[ref]) for ref in sorted(map(tip_ref, models)) if ref in tips]

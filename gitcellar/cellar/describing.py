@@ -21,7 +21,8 @@ from gitcellar.core.references import Reference
 from gitcellar.core.state import ModelState, VersionState
 from gitcellar.core.tags import model_patterns
 from gitcellar.core.trailers import Message, parse_message
-from gitcellar.store.git import GitRepository, RefSource, RemoteRepository
+from gitcellar.store.git import GitRepository
+from gitcellar.store.git_remote import RefSource, RemoteRepository
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from gitcellar.core.state import VersionState
 from gitcellar.core.trailers import parse_message
 from gitcellar.store.checkpoints import Progress, opened, silent
 from gitcellar.store.delivery import deliver
-from gitcellar.store.git import GitRepository, RefSource, cloned
+from gitcellar.store.git import GitRepository
+from gitcellar.store.git_remote import RefSource, cloned
 from gitcellar.store.tracking import Tracking, tracking_files
 
 

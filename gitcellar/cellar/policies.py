@@ -15,7 +15,8 @@ def find_protected(repository: GitRepository, remote: str | None = "origin") -> 
 
     Without a remote, on the server itself, it is HEAD, or the main branch where HEAD names none that exists.
     """
-    heads = ["HEAD", "refs/heads/main", "refs/heads/master"]
+    # HEAD's branch by its full name: of a HEAD without one, git would take a tag called HEAD.
+    heads = [repository.find_branch("HEAD") or "HEAD", "refs/heads/main", "refs/heads/master"]
     if remote is not None:
         heads = [f"refs/remotes/{remote}/{name}" for name in ("HEAD", "main", "master")] + heads
     found = repository.find_refs(heads)

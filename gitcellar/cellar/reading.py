@@ -20,7 +20,8 @@ from gitcellar.core.state import ModelState, VersionState, fold_events, order_ev
 from gitcellar.core.tags import model_patterns, parse_listing
 from gitcellar.core.trailers import parse_message
 from gitcellar.core.versions import Version
-from gitcellar.store.git import GitRepository, RefSource, RemoteRepository, cloned
+from gitcellar.store.git import GitRepository
+from gitcellar.store.git_remote import RefSource, RemoteRepository, cloned
 
 
 def open_source(where: str | os.PathLike[str]) -> RefSource:

@@ -196,6 +196,21 @@ class ViolationRow(TypedDict):
     exception: str | None
 
 
+class AuditRow(EventRow):
+    """An event, and what today's policy says of it: the rules that it breaks, and the exceptions that excuse it."""
+
+    breaks: list[str]
+    excepted: list[str]
+
+
+class AuditDocument(TypedDict):
+    """`gitcellar audit --json`: events, the oldest first, and the policy's exceptions."""
+
+    schema: int
+    events: list[AuditRow]
+    exceptions: list[ExceptionRow]
+
+
 class DifferenceRow(TypedDict):
     """A field in which two contracts differ, and whether an application would notice."""
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from gitcellar.core.errors import InvalidError, NotFoundError, WorldError
+from gitcellar.core.errors import NotFoundError, WorldError
 from gitcellar.core.events import Details
 from gitcellar.store.git_errors import GitError, NotARepositoryError
 from gitcellar.store.git_runner import DURABLE, GitRunner
@@ -118,7 +116,11 @@ class GitRepository(GitRunner):
     def find_refs(self, names: Sequence[str]) -> dict[str, str]:
         """The object ids of those of the named refs or revisions that exist."""
         lines = self._text("cat-file", "--batch-check=%(objectname)", stdin="".join(f"{name}\n" for name in names))
-        return {name: line for name, line in zip(names, lines.splitlines(), strict=True) if " " not in line}
+        found = {name: line for name, line in zip(names, lines.splitlines(), strict=True) if " " not in line}
+        # For a ref that is not there git takes one of a longer name: refs/tags/refs/heads/main for refs/heads/main.
+        full = [name for name in found if name.startswith("refs/")]
+        there = self.list_ref_ids(*full) if full else {}
+        return {name: object_id for name, object_id in found.items() if name not in full or name in there}
 
     def find_branch(self, name: str) -> str | None:
         """The full name of the branch that a symbolic ref names, born or not; of any other ref its own."""
@@ -348,44 +350,6 @@ class GitRepository(GitRunner):
             if kind in ("commit", "tree", "blob") and object_id != name:
                 out.append(f"{object_id} {line.split(' ', 1)[1]}^{{}}")
         return "\n".join(out)
-
-
-class RemoteRepository:
-    """A repository at a URL, of which only refs are read: nothing is cloned."""
-
-    def __init__(self, url: str) -> None:
-        if url.startswith("-") or "\n" in url or "\0" in url:
-            raise InvalidError(f"{url!r} is no repository", hint="give a path or a URL")
-        self.url = url
-        # ls-remote runs where no repository's config can change what the URL means.
-        self._git = GitRepository(tempfile.gettempdir())
-
-    def list_tags(self) -> str:
-        """Every tag with its peeled object, in the form of `GitRepository.list_tags`."""
-        return self._git._remote_text(self.url, "ls-remote", "--tags", "--", self.url)
-
-    def list_refs(self, patterns: Sequence[str]) -> str:
-        """The refs that match the globs, in the form of `list_tags`."""
-        return self._git._remote_text(self.url, "ls-remote", "--", self.url, *patterns)
-
-    def is_shallow(self) -> bool:
-        """A remote shows all the tags that it has."""
-        return False
-
-
-RefSource = GitRepository | RemoteRepository
-
-
-@contextmanager
-def cloned(url: str, refs: Sequence[str], *, depth: int = 1) -> Iterator[GitRepository]:
-    """A throw-away bare repository with `refs` of `url`: no history, and files come only when they are read."""
-    RemoteRepository(url)
-    with tempfile.TemporaryDirectory(prefix="gitcellar-") as folder:
-        repository = GitRepository(folder)
-        repository._text("init", "--quiet", "--bare", "--template=")
-        repository._text("remote", "add", "--", "origin", url)
-        repository.fetch("origin", [f"{ref}:{ref}" for ref in refs], depth=depth, blobs=False)
-        yield repository
 
 
 def _parse_push(output: str) -> list[PushedRef]:

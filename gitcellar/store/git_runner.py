@@ -24,7 +24,13 @@ _PROTOCOLS = "https:ssh:file"
 # git tag does not fsync, and a registration that a power cut can take back is none (git-config(1), core.fsync).
 DURABLE = ("-c", "core.fsync=objects,reference")
 # The repository's config comes from strangers when the repository does: let it start no program for a mere question.
-_CALM = ("-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false")
+_CALM = (
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "gc.auto=0"),
+    *("-c", "maintenance.auto=false"),
+    # A pushed refs/replace/ would show other contents under the ids that were judged.
+    *("-c", "core.useReplaceRefs=false"),
+)
 
 
 class GitRunner:

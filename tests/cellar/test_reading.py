@@ -12,7 +12,8 @@ from gitcellar.cellar.reading import open_source, read_cellar, read_events, read
 from gitcellar.core.errors import NotFoundError
 from gitcellar.core.names import ModelName
 from gitcellar.core.references import parse_reference
-from gitcellar.store.git import GitRepository, RemoteRepository
+from gitcellar.store.git import GitRepository
+from gitcellar.store.git_remote import RemoteRepository
 from tests.support.cellars import Bench, tag
 from tests.support.processes import git
 

@@ -378,6 +378,29 @@ def test_a_manifest_bomb_is_refused_and_harms_nobody(guarded: Bench, manifest: s
     assert "Traceback" not in result.err
 
 
+def test_no_other_ref_passes_for_the_branch_that_has_the_policy(tmp_path: Path) -> None:
+    bench = make_bench(tmp_path / "cellar", policy="rules: {M001: off}\n")
+    loose = bench.git("rev-parse", "HEAD")
+    git(bench.remote, "symbolic-ref", "HEAD", "refs/heads/trunk")
+    git(bench.remote, "update-ref", "-d", "refs/heads/main")
+    assert bench.gitcellar("hook", "install", "--server", "-C", str(bench.remote)).status == 0
+    for ref in ("refs/tags/HEAD", "refs/tags/refs/heads/trunk", "refs/heads/refs/heads/main"):
+        git(bench.remote, "update-ref", ref, loose)
+    tag(bench, "vit-l/base@1.0")
+    assert reasons(push(bench, "vit-l/base@1.0")) == ["M001 vit-l/base@1.0"]
+
+
+def test_a_replaced_object_is_judged_by_what_it_is(guarded: Bench) -> None:
+    old = guarded.git("rev-parse", "origin/main")
+    (guarded.work / "gitcellar.yaml").write_text("rules: {V003: off, V005: off, L003: off}\n")
+    guarded.commit("loosen the rules")
+    new = guarded.git("rev-parse", "HEAD")
+    guarded.git("push", "-q", "--no-verify", "origin", f"HEAD:refs/replace/{old}")
+    assert git(guarded.remote, "show", f"{old}:gitcellar.yaml") == git(guarded.remote, "show", f"{new}:gitcellar.yaml")
+    gap(guarded)
+    assert push(guarded, "vit-l/base@1.3", options=("--no-verify",)).status == 1
+
+
 # The commit
 
 

@@ -117,6 +117,7 @@ def _documents() -> dict[str, Any]:
         "describe": rows.DescribeDocument,
         **dict.fromkeys(acts, rows.ActDocument),
         "get": rows.GetDocument,
+        "audit": rows.AuditDocument,
         "check": rows.CheckDocument,
         "doctor": rows.DoctorDocument,
         "contract": rows.ContractDocument,

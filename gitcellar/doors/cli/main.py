@@ -28,6 +28,7 @@ _FAMILIES = {
     "Read": ("reading", ("show", "history", "describe", "resolve")),
     "Move": ("moving", ("get", "push", "fetch")),
     "Judge": ("checking", ("check", "doctor")),
+    "Account": ("auditing", ("audit",)),
     "Guard": ("hooking", ("hook", "rulesets")),
     "Promise": ("policing", ("policy", "contract")),
     "Explain": ("explaining", ("rules", "rule", "schema", "completion")),

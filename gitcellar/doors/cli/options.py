@@ -11,7 +11,8 @@ import click
 from gitcellar.cellar.reading import open_source, read_cellar
 from gitcellar.core.errors import CellarError
 from gitcellar.store.environment import forget_hook_environment
-from gitcellar.store.git import GitRepository, RefSource
+from gitcellar.store.git import GitRepository
+from gitcellar.store.git_remote import RefSource
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -1,0 +1,156 @@
+"""The verb that gives account: audit. May import click, cellar and this door's output and options."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime, timezone
+
+import click
+
+from gitcellar.cellar.auditing import Audit, list_broken, list_excepted
+from gitcellar.cellar.auditing import audit as read_audit
+from gitcellar.cellar.rows import SCHEMA, AuditDocument, AuditRow, event_row
+from gitcellar.core.names import parse_model_name
+from gitcellar.doors.cli.options import as_json, find_repository, in_path, optional_model
+from gitcellar.doors.cli.output import print_json, print_table, printable
+
+_DAY = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
+_COLUMNS = (
+    "at",
+    "author",
+    "email",
+    "event",
+    "model",
+    "version",
+    "stage",
+    "tag",
+    "commit",
+    "message",
+    "breaks",
+    "excepted",
+)
+
+
+@click.command()
+@optional_model
+@click.option("--since", type=_DAY, help="From this day or moment on, UTC: 2026-11-01, 2026-11-01T12:00:00Z.")
+@click.option("--until", type=_DAY, help="Before this day or moment, UTC.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["human", "json", "csv", "md"]),
+    default="human",
+    show_default=True,
+    help="For whom: csv for a spreadsheet, md for a report.",
+)
+@as_json
+@in_path
+@click.pass_context
+def audit(
+    context: click.Context, model: str | None, since: datetime | None, until: datetime | None, form: str, as_json: bool
+) -> None:
+    """Give account of who did what, and where it is not by the rules.
+
+    Every event of MODEL, or of all models, the oldest first, by its tagger's clock; with the rules of today's policy
+    that it breaks, and the exceptions that excuse it. Then every exception of the policy, in force or ended.
+
+    \b
+    Examples:
+      gitcellar audit
+      gitcellar audit vit-l/projectA --since 2026-01-01 --format md > report.md
+      gitcellar audit --format csv
+    """
+    name = parse_model_name(model) if model else None
+    found = read_audit(find_repository(context), name, since=_seconds(since), until=_seconds(until))
+    document = _document(found)
+    if as_json or form == "json":
+        print_json(document)
+    elif form == "csv":
+        _print_csv(document)
+    elif form == "md":
+        _print_markdown(document)
+    else:
+        _print_human(document)
+
+
+def _seconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.replace(tzinfo=timezone.utc).timestamp())
+
+
+def _document(found: Audit) -> AuditDocument:
+    events: list[AuditRow] = [
+        {
+            **event_row(each.state, each.event.event, each.event.details),
+            "breaks": list(list_broken(each.verdict)),
+            "excepted": list(list_excepted(each.verdict)),
+        }
+        for each in found.events
+    ]
+    return {
+        "schema": SCHEMA,
+        "events": events,
+        "exceptions": [
+            {
+                "rule": e.rule,
+                "match": e.match,
+                "reason": e.reason,
+                "until": e.until,
+                "line": e.line,
+                "ended": found.day > e.until,
+            }
+            for e in found.exceptions
+        ],
+    }
+
+
+def _cells(row: AuditRow) -> list[str]:
+    values: dict[str, object] = dict(row)
+    cells = [values[column] for column in _COLUMNS]
+    return [printable("; ".join(cell) if isinstance(cell, list) else str(cell or "")) for cell in cells]
+
+
+def _exceptions(document: AuditDocument) -> list[tuple[str, ...]]:
+    return [
+        (e["rule"], e["match"], printable(e["reason"]), e["until"], "ended" if e["ended"] else "in force")
+        for e in document["exceptions"]
+    ]
+
+
+def _print_human(document: AuditDocument) -> None:
+    rows = []
+    for row in document["events"]:
+        remarks = [f"breaks {each}" for each in row["breaks"]] + [f"excepted {each}" for each in row["excepted"]]
+        rows.append((row["at"] or "", row["author"] or "", row["event"], row["tag"], "; ".join(remarks)))
+    print_table(("when", "who", "what", "tag", "remarks"), rows)
+    if document["exceptions"]:
+        click.echo()
+        print_table(("exception", "for", "because", "until", "is"), _exceptions(document))
+
+
+def _print_csv(document: AuditDocument) -> None:
+    """Events as CSV (RFC 4180). A cell that a spreadsheet would run as a formula begins with an apostrophe."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for row in document["events"]:
+        writer.writerow([f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell for cell in _cells(row)])
+    click.echo(text.getvalue(), nl=False)
+
+
+def _print_markdown(document: AuditDocument) -> None:
+    events = [_cells(row) for row in document["events"]]
+    for title, header, rows in (
+        ("Events", _COLUMNS, events),
+        ("Exceptions", ("rule", "models", "reason", "until", "state"), _exceptions(document)),
+    ):
+        click.echo(f"## {title}\n\n| {' | '.join(header)} |\n|{'---|' * len(header)}")
+        for cells in rows:
+            click.echo(f"| {' | '.join(_in_table(cell) for cell in cells)} |")
+        click.echo()
+
+
+def _in_table(cell: str) -> str:
+    for sign, escaped in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("\n", "<br>")):
+        cell = cell.replace(sign, escaped)
+    return cell

@@ -1,0 +1,51 @@
+"""What does a repository at a URL say? Its refs, without a clone; or a throw-away one with what is asked for.
+
+May import core and store.git.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from gitcellar.core.errors import InvalidError
+from gitcellar.store.git import GitRepository
+
+
+class RemoteRepository:
+    """A repository at a URL, of which only refs are read: nothing is cloned."""
+
+    def __init__(self, url: str) -> None:
+        if url.startswith("-") or "\n" in url or "\0" in url:
+            raise InvalidError(f"{url!r} is no repository", hint="give a path or a URL")
+        self.url = url
+        # ls-remote runs where no repository's config can change what the URL means.
+        self._git = GitRepository(tempfile.gettempdir())
+
+    def list_tags(self) -> str:
+        """Every tag with its peeled object, in the form of `GitRepository.list_tags`."""
+        return self._git._remote_text(self.url, "ls-remote", "--tags", "--", self.url)
+
+    def list_refs(self, patterns: Sequence[str]) -> str:
+        """The refs that match the globs, in the form of `list_tags`."""
+        return self._git._remote_text(self.url, "ls-remote", "--", self.url, *patterns)
+
+    def is_shallow(self) -> bool:
+        """A remote shows all the tags that it has."""
+        return False
+
+
+RefSource = GitRepository | RemoteRepository
+
+
+@contextmanager
+def cloned(url: str, refs: Sequence[str], *, depth: int = 1) -> Iterator[GitRepository]:
+    """A throw-away bare repository with `refs` of `url`: no history, and files come only when they are read."""
+    RemoteRepository(url)
+    with tempfile.TemporaryDirectory(prefix="gitcellar-") as folder:
+        repository = GitRepository(folder)
+        repository._text("init", "--quiet", "--bare", "--template=")
+        repository._text("remote", "add", "--", "origin", url)
+        repository.fetch("origin", [f"{ref}:{ref}" for ref in refs], depth=depth, blobs=False)
+        yield repository
