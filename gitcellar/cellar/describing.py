@@ -11,11 +11,12 @@ from typing import Any
 
 from gitcellar.cellar.reading import detail_events, read_version, with_objects
 from gitcellar.core.digests import Digest
-from gitcellar.core.documents import parse_document
+from gitcellar.core.documents import DocumentError, parse_document
 from gitcellar.core.errors import NotFoundError
 from gitcellar.core.events import DetailedEvent, Details
 from gitcellar.core.lineage import Base, find_base, find_checkpoint
 from gitcellar.core.manifest import Entry, find_entry, manifest_files
+from gitcellar.core.metrics import Metrics, parse_metrics
 from gitcellar.core.names import ModelName
 from gitcellar.core.references import Reference
 from gitcellar.core.state import ModelState, VersionState
@@ -52,7 +53,7 @@ def read_description(source: RefSource, reference: Reference) -> Description:
         state, version = read_version(repository, reference)
         details = repository.read_details(model_patterns(reference.model))
         entry = read_entry(repository, version.commit, reference.model)
-        metrics = _read_values(repository, version.commit, entry.metrics if entry else {})
+        metrics = _read_metrics(repository, version.commit, entry.metrics if entry else {})
         params = _read_values(repository, version.commit, entry.params if entry else {})
     own = details.get(version.tag, (None, None))[1]
     message = parse_message(own.message) if own else None
@@ -87,8 +88,19 @@ def require_entry(repository: GitRepository, commit: str, model: ModelName) -> E
     return entry
 
 
+def _read_metrics(repository: GitRepository, commit: str, written: Metrics | str) -> Metrics:
+    """Metrics: inline, or from the file that is named. Nothing where it is not there, or of a kind that is not read."""
+    if not isinstance(written, str):
+        return written
+    content = repository.read_blobs(commit, [written]).get(written)
+    try:
+        return {} if content is None else parse_metrics(content, written)
+    except DocumentError:
+        return {}
+
+
 def _read_values(repository: GitRepository, commit: str, written: Mapping[str, Any] | str) -> Mapping[str, Any]:
-    """Metrics or parameters: inline, or from the JSON or YAML file that is named. Nothing where it is not there."""
+    """Parameters: inline, or from the JSON or YAML file that is named. Nothing where it is not there."""
     if not isinstance(written, str):
         return written
     content = repository.read_blobs(commit, [written]).get(written, b"")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gitcellar.core.documents import MAX_BYTES, DocumentError, Fault
 from gitcellar.core.manifest import Entry, find_located, manifest_files
+from gitcellar.core.metrics import Metrics, find_numbers, parse_metrics
 from gitcellar.core.names import ModelName
 from gitcellar.policy.change import Declaration, Tracked
 from gitcellar.policy.settings import ModelRules
@@ -128,7 +129,8 @@ def _with_files(files: _Files, declared: dict[Wanted, Declaration]) -> dict[Want
     kinds = files.find_kinds(named)
     asked = {key: [(key[0], file) for file in tracking_files(key[1])] for key in named}
     locks = [(item.place, path) for item, found in declared.items() if (path := _lock_path(found))]
-    contents = files.read([*(key for found in asked.values() for key in found), *locks])
+    measured = [(item.place, path) for item, found in declared.items() if (path := _metrics_path(found))]
+    contents = files.read([*(key for found in asked.values() for key in found), *locks, *measured])
     tracked = {
         (place, path): Tracking(path, {at[1]: contents[at] for at in found if at in contents}, place.data)
         for (place, path), found in asked.items()
@@ -146,6 +148,7 @@ def _with_files(files: _Files, declared: dict[Wanted, Declaration]) -> dict[Want
             else Tracked(),
             files=_list_own_files(files, item),
             lock=(lock, contents[place, lock]) if lock and (place, lock) in contents else None,
+            metrics=_read_metrics(found, contents, place),
         )
     return completed
 
@@ -177,6 +180,22 @@ def _list_own_files(files: _Files, item: Wanted) -> tuple[str, ...] | None:
         return None
     folder = item.model.in_tag
     return tuple(path.removeprefix(f"{folder}/") for path in files.list_folder(item.place, folder))
+
+
+def _metrics_path(declared: Declaration) -> str | None:
+    """The metrics file that an entry names, where a gate asks for numbers."""
+    metrics = declared.entry.metrics if declared.entry else None
+    asked = any(stage.gates for stage in declared.rules.stages.values())
+    return metrics if isinstance(metrics, str) and asked else None
+
+
+def _read_metrics(declared: Declaration, contents: Mapping[At, bytes], place: Place) -> Metrics:
+    path = _metrics_path(declared)
+    if path is not None:
+        content = contents.get((place, path))
+        return {} if content is None else parse_metrics(content, path)
+    metrics = declared.entry.metrics if declared.entry else {}
+    return {} if isinstance(metrics, str) else find_numbers(metrics)
 
 
 def _lock_path(declared: Declaration) -> str | None:

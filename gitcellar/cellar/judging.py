@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 from gitcellar.cellar.evidence import Wanted, commit_place, read_declarations
 from gitcellar.cellar.reading import find_alike, read_cellar, read_state
@@ -15,13 +16,14 @@ from gitcellar.core.errors import NotFoundError
 from gitcellar.core.events import Assigned, Registered
 from gitcellar.core.lineage import Base
 from gitcellar.core.manifest import Entry
+from gitcellar.core.metrics import Metrics
 from gitcellar.core.names import ModelName
 from gitcellar.core.state import ModelState
 from gitcellar.core.tags import model_patterns
 from gitcellar.core.versions import Version
-from gitcellar.policy.change import Act, ProposedTag
+from gitcellar.policy.change import Act, Declaration, ProposedTag
 from gitcellar.policy.plan import Plan
-from gitcellar.policy.settings import ModelRules, matches
+from gitcellar.policy.settings import BASE, PREVIOUS, Improvement, ModelRules, matches
 from gitcellar.store.git import GitRepository
 
 
@@ -47,9 +49,9 @@ def gather_act(
     model = plan.model
     registers = any(isinstance(proposed.fact, Registered) for proposed in plan.tags)
     is_new = registers and not state.events
-    needed = find_needed(plan.tags, state, rules)
-    declared = read_declarations(repository, [Wanted(commit_place(commit), model, rules) for commit in needed.values()])
-    by_version = {version: declared[Wanted(commit_place(c), model, rules)] for version, c in needed.items()}
+    base = read_state(repository, model.base) if model.kind == "project" and plan.tags else None
+    needed = find_needed(plan.tags, state, rules, base)
+    declared = read_declarations(repository, list(needed.values()))
     details = repository.read_details(model_patterns(model)) if registers and not is_new else {}
     commits = [proposed.target for proposed in plan.tags]
     return Act(
@@ -57,9 +59,8 @@ def gather_act(
         plan.tags,
         state,
         rules,
-        base=read_state(repository, model.base) if registers and model.kind == "project" else None,
-        declared=by_version.pop(None, None),
-        earlier={version: found for version, found in by_version.items() if version is not None},
+        base=base if registers else None,
+        **sort_declared(needed, declared),
         checkpoint=candidate.checkpoint if candidate else None,
         alike=tuple(find_alike(state, details, candidate.checkpoint if candidate else None)),
         neighbours=tuple(name.text for name in read_cellar(repository)) if is_new else (),
@@ -68,19 +69,70 @@ def gather_act(
     )
 
 
-def find_needed(tags: tuple[ProposedTag, ...], state: ModelState, rules: ModelRules) -> dict[Version | None, str]:
-    """The commits whose declarations bear on some tags: their own under None, and earlier versions under theirs."""
-    needed: dict[Version | None, str] = {}
+# Whose declaration bears on an act: its own (None), an earlier version's, or one that a gate compares with.
+Bearing = Version | str | None
+
+
+class Declared(TypedDict):
+    """Declarations by what they are to an act, under the names of its fields."""
+
+    declared: Declaration | None
+    earlier: dict[Version, Declaration]
+    rivals: dict[str, Metrics]
+
+
+def find_needed(
+    tags: tuple[ProposedTag, ...], state: ModelState, rules: ModelRules, base: ModelState | None
+) -> dict[Bearing, Wanted]:
+    """What must be read to judge some tags, and nothing else."""
+    needed: dict[Bearing, Wanted] = {}
+
+    def want(bearing: Bearing, model: ModelName, commit: str | None) -> None:
+        if commit is not None:
+            needed[bearing] = Wanted(commit_place(commit), model, rules)
+
     for proposed in tags:
         fact = proposed.fact
-        if isinstance(fact, Assigned) and rules.required_for.get(fact.stage):
-            needed[None] = proposed.target
+        stage = rules.stages.get(fact.stage) if isinstance(fact, Assigned) else None
+        if isinstance(fact, Assigned) and (rules.required_for.get(fact.stage) or (stage and stage.gates)):
+            want(None, state.name, proposed.target)
+        for gate in stage.gates if stage else ():
+            if isinstance(gate, Improvement):
+                want(
+                    gate.improves_on, *_find_rival(gate.improves_on, state.at_commit.get(proposed.target), state, base)
+                )
         if isinstance(fact, Registered):
-            needed[None] = proposed.target
+            want(None, state.name, proposed.target)
             for earlier in (state.predecessor(fact.version), state.newest_of((fact.version.triple[0] - 1,))):
                 if earlier is not None and earlier != fact.version:
-                    needed[earlier] = state.registrations[earlier].commit or ""
+                    want(earlier, state.name, state.registrations[earlier].commit)
     return needed
+
+
+def sort_declared(needed: Mapping[Bearing, Wanted], found: Mapping[Wanted, Declaration]) -> Declared:
+    """What was read for an act, as the act has it."""
+    read = {bearing: found[wanted] for bearing, wanted in needed.items()}
+    return {
+        "declared": read.get(None),
+        "earlier": {version: found for version, found in read.items() if isinstance(version, Version)},
+        "rivals": {name: found.metrics for name, found in read.items() if isinstance(name, str)},
+    }
+
+
+def _find_rival(
+    name: str, version: Version | None, state: ModelState, base: ModelState | None
+) -> tuple[ModelName, str | None]:
+    """The model and commit that a gate compares a version with; no commit where there is none."""
+    if version is None:
+        return state.name, None
+    if name == BASE:
+        event = base.registrations.get(Version(version.triple[:2])) if base else None
+        return state.name if base is None else base.name, event.commit if event else None
+    if name == PREVIOUS:
+        before = [v for v in state.registrations if v < version and not v.prerelease and v not in state.withdrawn]
+        return state.name, state.registrations[max(before)].commit if before else None
+    held = state.stages.get(name)
+    return state.name, held.commit if held and held.version != version else None
 
 
 def find_unreachable(

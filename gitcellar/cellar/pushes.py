@@ -6,12 +6,12 @@ its own floor that gather.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from gitcellar.cellar.evidence import Place, Wanted, commit_place, read_declarations
-from gitcellar.cellar.judging import find_blocking, find_needed, find_unreachable
+from gitcellar.cellar.evidence import read_declarations
+from gitcellar.cellar.judging import find_blocking, find_needed, find_unreachable, sort_declared
 from gitcellar.core.chain import read_links, walk_back
 from gitcellar.core.digests import Digest
 from gitcellar.core.events import Event, Registered
@@ -23,7 +23,7 @@ from gitcellar.core.tag_objects import MAX_BYTES, TagObject, find_tag_object
 from gitcellar.core.tags import find_tag_name, model_patterns, parse_listing
 from gitcellar.core.trailers import parse_message
 from gitcellar.core.versions import Version
-from gitcellar.policy.change import Act, Change, Declaration, ProposedRef, ProposedTag, TipStep, WrittenTag
+from gitcellar.policy.change import Act, Change, ProposedRef, ProposedTag, TipStep, WrittenTag
 from gitcellar.policy.config import Policy
 from gitcellar.policy.settings import ModelRules
 from gitcellar.store.git import GitRepository, ObjectHeader
@@ -204,19 +204,14 @@ class _Gathering:
 
     def with_evidence(self, acts: list[Act]) -> list[Act]:
         """The acts with what their commits declare, all of it read at once."""
-        needed = [find_needed(act.tags, act.state, act.rules) for act in acts]
-        wanted = [
-            Wanted(commit_place(c), a.model, a.rules) for a, n in zip(acts, needed, strict=True) for c in n.values()
-        ]
-        declared = read_declarations(self.repository, list(dict.fromkeys(wanted)))
-        by_place: Mapping[tuple[Place, ModelName], Declaration] = {(w.place, w.model): d for w, d in declared.items()}
+        bases = {act.model: self.state_with_new(act.model.base) for act in acts if act.model.kind == "project"}
+        needed = [find_needed(act.tags, act.state, act.rules, bases.get(act.model)) for act in acts]
+        wanted = dict.fromkeys(item for found in needed for item in found.values())
+        declared = read_declarations(self.repository, list(wanted))
         completed = []
-        for act, commits in zip(acts, needed, strict=True):
-            found = {version: by_place[commit_place(c), act.model] for version, c in commits.items()}
-            own = found.pop(None, None)
+        for act, bearing in zip(acts, needed, strict=True):
             outside = act.registers and act.tags[0].target in self.outside(act.rules)
-            earlier = {version: declaration for version, declaration in found.items() if version is not None}
-            completed.append(replace(act, declared=own, earlier=earlier, unreachable=bool(outside)))
+            completed.append(replace(act, **sort_declared(bearing, declared), unreachable=bool(outside)))
         return completed
 
     def outside(self, rules: ModelRules) -> set[str]:

@@ -211,6 +211,28 @@ class AuditDocument(TypedDict):
     exceptions: list[ExceptionRow]
 
 
+class GateRow(TypedDict):
+    """A gate held against a version. `margin` is negative on the wrong side of the limit; null without a number."""
+
+    gate: str
+    value: float | None
+    limit: float | None
+    margin: float | None
+    met: bool
+    reason: str
+
+
+class GateDocument(TypedDict):
+    """`gitcellar gate --json`."""
+
+    schema: int
+    model: str
+    version: str
+    stage: str
+    met: bool
+    gates: list[GateRow]
+
+
 class DifferenceRow(TypedDict):
     """A field in which two contracts differ, and whether an application would notice."""
 

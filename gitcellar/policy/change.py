@@ -10,6 +10,7 @@ from gitcellar.core.digests import Digest
 from gitcellar.core.documents import Fault
 from gitcellar.core.events import Fact, Registered
 from gitcellar.core.manifest import Contract, Entry
+from gitcellar.core.metrics import Metrics
 from gitcellar.core.names import ModelName
 from gitcellar.core.state import ModelState
 from gitcellar.core.tags import format_tag
@@ -62,7 +63,7 @@ class Declaration:
 
     `faults` are those of the manifest where it cannot be read. `missing` are the named paths that are not there.
     `files` are those of the model's folder relative to it, and `lock` the content of the environment's lock file,
-    each read only where the policy asks.
+    each read only where the policy asks; `metrics` the entry's numbers, also those in the file that it names.
     """
 
     model: ModelName
@@ -76,6 +77,7 @@ class Declaration:
     tracked: Tracked = Tracked()
     files: tuple[str, ...] | None = None
     lock: tuple[str, bytes] | None = None
+    metrics: Metrics = field(default_factory=dict)
 
     @property
     def contract(self) -> Contract | None:
@@ -94,7 +96,7 @@ class Act:
     models, read for a model's first tag alone; `blocking` the tags that stand where its folder must. `beside` counts
     the registry tags of the same push. `unreachable` where no protected branch contains the commit. `lost` names the
     objects that the DVC remote was asked for and does not have; `measured` is the checkpoint's digest, where the data
-    was read for it.
+    was read for it. `rivals` are the metrics that gates compare with, by what they improve on.
     """
 
     model: ModelName
@@ -112,6 +114,7 @@ class Act:
     unreachable: bool = False
     measured: Digest | None = None
     lost: tuple[str, ...] = ()
+    rivals: Mapping[str, Metrics] = field(default_factory=dict)
 
     @property
     def entry(self) -> Entry | None:

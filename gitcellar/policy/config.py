@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
 
 from gitcellar.core.documents import Document, DocumentError, Path, as_document, parse_document, validate
 from gitcellar.core.errors import CellarError, did_you_mean
@@ -23,6 +23,9 @@ from gitcellar.policy.settings import (
     DEFAULT_STAGES,
     NONE,
     FileRules,
+    Gate,
+    Improvement,
+    Limit,
     ModelRules,
     RuleException,
     Severity,
@@ -63,6 +66,7 @@ def _read_off(value: Any) -> Any:
 StageName = Annotated[str, AfterValidator(_check_stage)]
 RuleId = Annotated[str, AfterValidator(_check_rule)]
 EntryField = Annotated[str, AfterValidator(_check_field)]
+Percentage = Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,6})?%$")]
 Glob = Annotated[str, Field(min_length=1, max_length=300)]
 # YAML reads an unquoted 2026-12-31 as a date.
 Day = Annotated[str, BeforeValidator(str), Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
@@ -72,12 +76,32 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class GateSection(_Strict):
+    """A gate: a metric with `at_least`, `at_most` or `improves_on`, one of them."""
+
+    metric: str = Field(min_length=1, description="by the dotted path of its key")
+    at_least: float | None = None
+    at_most: float | None = None
+    improves_on: StageName | None = Field(default=None, description="a stage, previous, or base")
+    by: Annotated[float, Field(ge=0)] | Percentage | None = Field(default=None, description="how much: 0.005, or 1%")
+    higher_is_better: bool = True
+
+    @model_validator(mode="after")
+    def _check_one(self) -> GateSection:
+        if sum(each is not None for each in (self.at_least, self.at_most, self.improves_on)) != 1:
+            raise ValueError("a gate has one of at_least, at_most and improves_on")
+        if self.improves_on is None and self.model_fields_set & {"by", "higher_is_better"}:
+            raise ValueError("by and higher_is_better belong to improves_on")
+        return self
+
+
 class StageSection(_Strict):
     """A stage. Without `from`, it is entered from anywhere."""
 
     entered_from: list[StageName] | None = Field(
         default=None, alias="from", description="the stages that a version may come from; none is that of a new version"
     )
+    gates: list[GateSection] = Field(default=[], description="what a version must have measured")
 
 
 def _check_stages(stages: list[str] | dict[str, StageSection | None]) -> list[str] | dict[str, StageSection | None]:
@@ -268,7 +292,18 @@ def _read_stages(said: list[str] | Mapping[str, Any]) -> dict[str, StageRules]:
     """The stages in their order. A plain list says nothing of where each is entered from."""
     if not isinstance(said, Mapping):
         return {name: StageRules() for name in said}
-    return {name: StageRules(_as_tuple((section or {}).get("from"))) for name, section in said.items()}
+    return {name: _read_stage(section or {}) for name, section in said.items()}
+
+
+def _read_stage(said: Mapping[str, Any]) -> StageRules:
+    return StageRules(_as_tuple(said.get("from")), tuple(map(_read_gate, said.get("gates", ()))))
+
+
+def _read_gate(said: Mapping[str, Any]) -> Gate:
+    if said.get("improves_on") is None:
+        return Limit(said["metric"], said.get("at_least"), said.get("at_most"))
+    by = said.get("by")
+    return Improvement(said["metric"], said["improves_on"], str(by or 0), said.get("higher_is_better", True))
 
 
 def _as_tuple(values: list[str] | None) -> tuple[str, ...] | None:

@@ -18,10 +18,39 @@ NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """A metric of the version is at least, or at most, a number: one of the two is set."""
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Improvement:
+    """A metric is better than that of another version: of what is in a stage, of the `previous` version, or of `base`.
+
+    `by` is a number or a percentage, as written: `0.005`, `1%`, or `0` for any improvement.
+    """
+
+    metric: str
+    improves_on: str
+    by: str = "0"
+    higher_is_better: bool = True
+
+
+Gate = Limit | Improvement
+
+# What a gate may improve on beside a stage.
+PREVIOUS, BASE = "previous", "base"
+
+
+@dataclass(frozen=True, slots=True)
 class StageRules:
     """A stage of the policy. `entered_from` names the stages that a version may come from; None for any."""
 
     entered_from: tuple[str, ...] | None = None
+    gates: tuple[Gate, ...] = ()
 
 
 DEFAULT_STAGES: Mapping[str, StageRules] = {

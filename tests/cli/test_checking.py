@@ -353,3 +353,44 @@ def test_the_ruleset_keeps_registry_tags(tmp_path: Path) -> None:
     ruleset = json.loads(run(tmp_path, "gitcellar", "rulesets", "github").out)
     assert (ruleset["target"], ruleset["enforcement"]) == ("tag", "active")
     assert {rule["type"] for rule in ruleset["rules"]} == {"deletion", "update", "non_fast_forward"}
+
+
+# Gates
+
+
+def test_a_gate_is_shown_and_held_at_every_door(tmp_path: Path) -> None:
+    policy = """\
+stages:
+  staging: {gates: [{metric: accuracy, at_least: 0.8}]}
+  production: {gates: [{metric: accuracy, improves_on: production, by: 1%}, {metric: accuracy, improves_on: base}]}
+"""
+    bench = make_bench(tmp_path / "cellar", policy=policy)
+    bench.declare("vit-l/base", "base", metrics={"accuracy": 0.5})
+    bench.register("vit-l/base", version="1.0")
+    (bench.work / "metrics.json").write_text('{"accuracy": 0.85}')
+    bench.declare("vit-l/a", "1", base="vit-l/base@1.0", metrics="metrics.json")
+    bench.register("vit-l/a")
+    for stage in ("staging", "production"):
+        assert bench.gitcellar("assign", "vit-l/a@1.0.1", stage).status == 0
+    (bench.work / "metrics.json").write_text('{"accuracy": 0.855}')
+    bench.declare("vit-l/a", "2")
+    bench.register("vit-l/a")
+    shown = bench.gitcellar("gate", "vit-l/a@latest", "production")
+    assert shown.status == 1
+    assert [line.split() for line in shown.out.splitlines()] == [
+        ["gate", "value", "limit", "margin", "met"],
+        ["accuracy", "above", "that", "of", "production", "by", "1%", "0.855", "0.8585", "-0.0035", "no"],
+        ["accuracy", "above", "that", "of", "base", "0.855", "0.5", "0.355", "yes"],
+    ]
+    assert shown.err == "Not met: accuracy is 0.855, and must be at least 0.8585\n"
+    refused = bench.gitcellar("assign", "vit-l/a@1.0.2", "production")
+    assert refused.err.splitlines()[0] == (
+        "Refused: S006 vit-l/a#production#3: accuracy is 0.855, and must be at least 0.8585"
+    )
+    assert bench.gitcellar("gate", "vit-l/a@latest", "staging").status == 0
+    assert bench.gitcellar("gate", "vit-l/a@latest", "stagin").status == 3
+    bench.gitcellar("push")
+    tag(bench, "vit-l/a#production#3", "vit-l/a@1.0.2^{}")
+    assert bench.gitcellar("hook", "install", "--server", "-C", str(bench.remote)).status == 0
+    pushed = run(bench.work, "git", "push", "origin", "vit-l/a#production#3")
+    assert "S006 vit-l/a#production#3: accuracy is 0.855" in pushed.err

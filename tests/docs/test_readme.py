@@ -18,7 +18,14 @@ from gitcellar.core import contract
 from gitcellar.core.manifest import Contract, Dataset, Entry, Tensor, parse_manifest
 from gitcellar.core.names import ModelName
 from gitcellar.doors.cli.main import cli
-from gitcellar.policy.config import ExceptionSection, FilesSection, ModelSection, PolicySection, parse_policy
+from gitcellar.policy.config import (
+    ExceptionSection,
+    FilesSection,
+    GateSection,
+    ModelSection,
+    PolicySection,
+    parse_policy,
+)
 from gitcellar.policy.judge import RULES
 from gitcellar.policy.settings import ModelRules
 
@@ -117,7 +124,7 @@ def test_the_example_policy_shows_every_key() -> None:
     text = (ROOT / "gitcellar.yaml.example").read_text()
     policy = parse_policy(text.encode())
     assert policy.rules_of(ModelName("vit-l/base")).stages.keys() == {"staging", "canary", "production", "archived"}
-    for model in (PolicySection, ModelSection, FilesSection, ExceptionSection):
+    for model in (PolicySection, ModelSection, FilesSection, GateSection, ExceptionSection):
         for key in model.model_fields:
             assert re.search(rf"\b{key}:", text), key
 
@@ -131,11 +138,13 @@ def test_the_table_of_contracts_is_the_one_that_is_documented() -> None:
     def rows(text: str) -> list[str]:
         return [line.strip() for line in text.splitlines() if line.strip().startswith("|")]
 
-    assert rows(contract.__doc__ or "") == rows((ROOT / "docs/policy.md").read_text().split("## ")[3])
+    assert rows(contract.__doc__ or "") == rows(
+        (ROOT / "docs/policy.md").read_text().partition("## Contracts")[2].partition("## ")[0]
+    )
 
 
 def test_every_rule_is_in_the_policys_page() -> None:
-    page = (ROOT / "docs/policy.md").read_text().partition("## Rules")[2].partition("## Contracts")[0]
+    page = (ROOT / "docs/policy.md").read_text().partition("## Rules")[2].partition("## Gates")[0]
     assert re.findall(r"^- `([A-Z][0-9]{3})`", page, re.MULTILINE) == [rule.id for rule in RULES]
     for rule in RULES:
         assert f"- `{rule.id}` {rule.reason}" in page.replace("\n  ", " ")

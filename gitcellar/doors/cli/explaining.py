@@ -120,6 +120,7 @@ def _documents() -> dict[str, Any]:
         "audit": rows.AuditDocument,
         "check": rows.CheckDocument,
         "doctor": rows.DoctorDocument,
+        "gate": rows.GateDocument,
         "contract": rows.ContractDocument,
         "policy": rows.PolicyDocument,
         **dict.fromkeys(("push", "fetch"), rows.MoveDocument),

@@ -30,7 +30,7 @@ _FAMILIES = {
     "Judge": ("checking", ("check", "doctor")),
     "Account": ("auditing", ("audit",)),
     "Guard": ("hooking", ("hook", "rulesets")),
-    "Promise": ("policing", ("policy", "contract")),
+    "Promise": ("policing", ("policy", "contract", "gate")),
     "Explain": ("explaining", ("rules", "rule", "schema", "completion")),
 }
 _MODULES = {verb: module for module, verbs in _FAMILIES.values() for verb in verbs}

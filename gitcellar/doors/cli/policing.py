@@ -1,4 +1,4 @@
-"""The verbs about what is promised and allowed: contract, policy, rulesets. May import click, cellar and this door."""
+"""The verbs about what is promised and allowed: contract, gate, policy. May import click, cellar and this door."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from gitcellar.cellar.describing import read_description
+from gitcellar.cellar.gating import weigh_passage
 from gitcellar.cellar.policies import find_protected_branch, read_policy
-from gitcellar.cellar.rows import SCHEMA, ContractDocument, ExceptionRow, PolicyDocument
+from gitcellar.cellar.rows import SCHEMA, ContractDocument, ExceptionRow, GateDocument, PolicyDocument
 from gitcellar.core.contract import compare_contracts
 from gitcellar.core.errors import NO
 from gitcellar.core.names import parse_model_name
@@ -22,6 +23,7 @@ from gitcellar.doors.cli.options import (
     in_path,
     optional_model,
     reader,
+    reference_argument,
 )
 from gitcellar.doors.cli.output import print_json, print_plain, print_table, say
 from gitcellar.store.environment import read_today
@@ -73,6 +75,65 @@ def contract_diff(context: click.Context, old: str, new: str, repo: str | None, 
             print_table(("field", "difference", "an application"), rows)
         say("Breaks" if breaks else "Keeps", f"an application of {old} {'must change' if breaks else 'goes on'}")
     context.exit(NO if breaks else 0)
+
+
+@click.command()
+@reference_argument
+@click.argument("stage")
+@as_json
+@as_plain
+@in_path
+@click.option("--remote", metavar="NAME", default="origin", show_default=True, help="Whose default branch counts.")
+@click.pass_context
+def gate(context: click.Context, ref: str, stage: str, remote: str, as_json: bool, as_plain: bool) -> None:
+    """Hold a version against the gates of a stage.
+
+    Each gate with the version's value, the limit and the margin. Exit code 1 says that one is not met.
+
+    \b
+    Examples:
+      gitcellar gate vit-l/projectA@1.2.3 production
+      gitcellar gate vit-l/projectA@latest staging --json
+    """
+    found = weigh_passage(find_repository(context), parse_reference(ref), stage, remote=remote)
+    lines = [
+        (w.gate, _number(w.value), _number(w.limit), _number(w.margin), "yes" if w.met else "no") for w in found.gates
+    ]
+    if as_json:
+        document: GateDocument = {
+            "schema": SCHEMA,
+            "model": found.model.text,
+            "version": str(found.version),
+            "stage": stage,
+            "met": found.open,
+            "gates": [
+                {
+                    "gate": w.gate,
+                    "value": w.value,
+                    "limit": w.limit,
+                    "margin": w.margin,
+                    "met": w.met,
+                    "reason": w.reason,
+                }
+                for w in found.gates
+            ],
+        }
+        print_json(document)
+    elif as_plain:
+        print_plain(lines)
+    else:
+        if lines:
+            print_table(("gate", "value", "limit", "margin", "met"), lines)
+        for weighed in found.gates:
+            if not weighed.met:
+                say("Not met", weighed.reason)
+        if not lines:
+            say("Open", f"{stage} of {found.model} has no gates")
+    context.exit(0 if found.open else NO)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
 
 
 @click.command()

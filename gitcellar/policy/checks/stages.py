@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from gitcellar.core.errors import did_you_mean
 from gitcellar.core.events import Assigned, Registered
 from gitcellar.policy.change import Act
+from gitcellar.policy.gates import weigh_gates
 from gitcellar.policy.rules import Check, Rule, Violation
 from gitcellar.policy.settings import NONE
 
@@ -51,6 +52,15 @@ S005 = Rule(
 a push promotes is deployed by nobody.
 
 What to do: gitcellar push sends one act at a time; or push the stage tags by themselves.""",
+)
+S006 = Rule(
+    "S006",
+    "a version passes the gates of the stage that it enters",
+    """`gates:` of a stage in gitcellar.yaml say what a version must have measured: a metric at least or at most a
+number, or better than that of the version in a stage, of the previous version, or of its base. Metrics are those of
+the manifest entry at the version's commit, or of the metrics file that it names there.
+
+What to do: `gitcellar gate REF STAGE` shows each gate with its value, limit and margin; train a better version.""",
 )
 
 MOST_TAGS = 3
@@ -131,10 +141,18 @@ def check_alone(act: Act) -> Iterable[Violation]:
             )
 
 
+def check_gates(act: Act) -> Iterable[Violation]:
+    for tag, weighed in weigh_gates(act):
+        if not weighed.met:
+            stage = tag.rpartition("#")[0].rpartition("#")[2]
+            yield S006.violation(tag, weighed.reason, hint=f"gitcellar gate {act.model}@VERSION {stage}")
+
+
 ACT_CHECKS: tuple[Check[Act], ...] = (
     Check(S001, check_known),
     Check(S002, check_registered),
     Check(S003, check_transition),
     Check(S004, check_counter),
     Check(S005, check_alone),
+    Check(S006, check_gates),
 )
