@@ -153,9 +153,10 @@ class Model:
         """Empty a stage."""
         return writing.unassign(Cellar(self._source).repository, self._name, stage, options=options)
 
-    def rollback(self, stage: str, *, options: Options = writing.DEFAULT) -> Outcome:
-        """Put back what a stage held before."""
-        return writing.rollback(Cellar(self._source).repository, self._name, stage, options=options)
+    def rollback(self, stage: str, *, to: str | None = None, options: Options = writing.DEFAULT) -> Outcome:
+        """Put back what a stage held before, or the version `to` that held it once."""
+        version = parse_version(to) if to else None
+        return writing.rollback(Cellar(self._source).repository, self._name, stage, to=version, options=options)
 
     def withdraw(self, version: str, *, options: Options = writing.DEFAULT) -> Outcome:
         """Recall a version."""

@@ -14,19 +14,20 @@ from gitcellar.core.names import ModelName
 from gitcellar.core.references import Reference
 from gitcellar.core.versions import Version
 from gitcellar.policy.change import ProposedTag
-from gitcellar.policy.gates import Weighed, weigh_gates
+from gitcellar.policy.gates import Weighed, has_held, weigh_gates
 from gitcellar.policy.plan import Plan
 from gitcellar.store.git import GitRepository
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A version before the gates of a stage."""
+    """A version before the gates of a stage. One that `returns` held it before, and no gate is asked."""
 
     model: ModelName
     version: Version
     stage: str
     gates: Sequence[Weighed]
+    returns: bool
 
     @property
     def open(self) -> bool:
@@ -44,4 +45,5 @@ def weigh_passage(repository: GitRepository, reference: Reference, stage: str, *
     proposed = ProposedTag(state.name, Assigned(stage, state.next_counter), held.commit)
     plan = Plan(state.name, f"Assign {held.version} to {stage}", held.version, stage, (proposed,))
     act = gather_act(repository, plan, state, rules, None, remote=remote)
-    return Passage(state.name, held.version, stage, [weighed for _, weighed in weigh_gates(act)])
+    gates = [weighed for _, weighed in weigh_gates(act)]
+    return Passage(state.name, held.version, stage, gates, has_held(state, held.commit, stage))

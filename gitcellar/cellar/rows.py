@@ -223,13 +223,14 @@ class GateRow(TypedDict):
 
 
 class GateDocument(TypedDict):
-    """`gitcellar gate --json`."""
+    """`gitcellar gate --json`. A version that `returns` held the stage before, and no gate is asked."""
 
     schema: int
     model: str
     version: str
     stage: str
     met: bool
+    returns: bool
     gates: list[GateRow]
 
 

@@ -125,9 +125,16 @@ def unassign(repository: GitRepository, model: ModelName, stage: str, *, options
     return _act_on(repository, model, lambda state: plan_unassign(state, stage), options)
 
 
-def rollback(repository: GitRepository, model: ModelName, stage: str, *, options: Options = DEFAULT) -> Outcome:
-    """Put back what held a stage before, as a new event."""
-    return _act_on(repository, model, lambda state: plan_rollback(state, stage), options)
+def rollback(
+    repository: GitRepository,
+    model: ModelName,
+    stage: str,
+    *,
+    to: Version | None = None,
+    options: Options = DEFAULT,
+) -> Outcome:
+    """Put back what held a stage before, or the version `to` that held it once, as a new event."""
+    return _act_on(repository, model, lambda state: plan_rollback(state, stage, to), options)
 
 
 def withdraw(repository: GitRepository, reference: Reference, *, options: Options = DEFAULT) -> Outcome:

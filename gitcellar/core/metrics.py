@@ -17,7 +17,7 @@ from gitcellar.core.documents import MAX_DEPTH, DocumentError, Fault, parse_docu
 try:
     import tomllib
 except ModuleNotFoundError:  # before Python 3.11
-    import tomli as tomllib
+    import tomli as tomllib  # type: ignore[no-redef]
 
 Metrics = Mapping[str, float]
 

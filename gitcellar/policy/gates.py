@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from gitcellar.core.events import Assigned
 from gitcellar.core.metrics import Metrics
+from gitcellar.core.state import ModelState
 from gitcellar.policy.change import Act
 from gitcellar.policy.settings import Gate, Improvement, Limit
 
@@ -31,11 +32,22 @@ class Weighed:
 
 
 def weigh_gates(act: Act) -> Iterator[tuple[str, Weighed]]:
-    """Every gate of the stages that an act would enter, with the tag's name."""
+    """Every gate of the stages that an act would enter, with the tag's name.
+
+    A version that held the stage before passed its gates then: its return is a rollback, and nothing holds it up.
+    """
     for proposed in act.tags:
-        rules = act.rules.stages.get(proposed.fact.stage) if isinstance(proposed.fact, Assigned) else None
-        for gate in rules.gates if rules else ():
+        stage = proposed.fact.stage if isinstance(proposed.fact, Assigned) else None
+        rules = act.rules.stages.get(stage) if stage else None
+        if rules is None or stage is None or has_held(act.state, proposed.target, stage):
+            continue
+        for gate in rules.gates:
             yield act.tag_of(proposed), weigh_gate(gate, act)
+
+
+def has_held(state: ModelState, commit: str, stage: str) -> bool:
+    """Whether the version at a commit was in a stage before."""
+    return any(event.fact == Assigned(stage, event.fact.counter) and event.commit == commit for event in state.events)
 
 
 def weigh_gate(gate: Gate, act: Act) -> Weighed:

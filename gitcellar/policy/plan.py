@@ -100,8 +100,11 @@ def plan_deprecate(state: ModelState) -> Plan:
     return _plan(state, f"Deprecate {state.name}", Deprecated(state.next_counter), commit, None)
 
 
-def plan_rollback(state: ModelState, stage: str) -> Plan:
-    """Put back what held the stage before the version in it. Raise NotFoundError where nothing did."""
+def plan_rollback(state: ModelState, stage: str, to: Version | None = None) -> Plan:
+    """Put back what held the stage before the version in it, or `to`, which held it at any time.
+
+    Raise NotFoundError where nothing did, or `to` did not, or was withdrawn.
+    """
     held = state.stages.get(stage)
     now = held.version if held else None
     # A rollback is itself an assignment, so going back twice must not return to what was rolled back from.
@@ -113,7 +116,16 @@ def plan_rollback(state: ModelState, stage: str) -> Plan:
         elif version is not None:
             seen.append(version)
     candidates = [version for version in seen if version != now and version not in state.withdrawn]
+    if to is not None:
+        held_once = {state.version_of(event) for event in _assignments(state, stage)}
+        candidates = [to] if to in held_once and to not in state.withdrawn else []
+        if to == now:
+            return Plan(state.name, f"{state.name} {to} is in {stage} already", to, stage)
     found = state.find(candidates[-1]) if candidates else None
+    if found is None and to is not None:
+        raise NotFoundError(
+            f"{state.name} {to} never held {stage}, or was withdrawn", hint=f"gitcellar history {state.name}"
+        )
     if found is None:
         raise NotFoundError(
             f"nothing that still stands held {stage} of {state.name} before {now or 'this'}",

@@ -74,6 +74,13 @@ def test_the_judge_holds_every_gate() -> None:
     assert verdict_of(act(accuracy=0.95, ms=50)).ok
 
 
+def test_a_version_that_held_the_stage_before_may_return() -> None:
+    rules = replace(RULES, stages={**RULES.stages, "staging": StageRules()})
+    returning = assignment("production", "@1.0", "#staging#1", "#production#2", "#production!#3", rules=rules)
+    assert verdict_of(returning).ok
+    assert not verdict_of(assignment("production", "@1.0", "#staging#1", rules=rules)).ok
+
+
 def test_a_policy_says_gates() -> None:
     content = b"""\
 stages:

@@ -47,6 +47,15 @@ def stage_history(*holders: int) -> ModelState:
     return fold_events(state.name, events)
 
 
+def test_a_rollback_to_a_version_needs_one_that_held_the_stage() -> None:
+    state = stage_history(0, 1, 2)
+    assert plan_rollback(state, "production", parse_version("1.0")).tags[0].target == at(0)
+    assert plan_rollback(state, "production", parse_version("1.2")).tags == ()
+    for version in ("1.3", "7.0"):
+        with pytest.raises(NotFoundError, match=f"vit-l/base {version} never held production"):
+            plan_rollback(state, "production", parse_version(version))
+
+
 def test_registering_counts_on() -> None:
     state = state_of("vit-l/base", "@1.0", "@1.1")
     plan = plan_register(state, ModelRules(), commit=at(9), entry=ENTRY)

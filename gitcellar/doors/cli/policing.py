@@ -10,7 +10,7 @@ import click
 from gitcellar.cellar.describing import read_description
 from gitcellar.cellar.gating import weigh_passage
 from gitcellar.cellar.policies import find_protected_branch, read_policy
-from gitcellar.cellar.rows import SCHEMA, ContractDocument, ExceptionRow, GateDocument, PolicyDocument
+from gitcellar.cellar.rows import SCHEMA, ContractDocument, ExceptionRow, GateDocument, GateRow, PolicyDocument
 from gitcellar.core.contract import compare_contracts
 from gitcellar.core.errors import NO
 from gitcellar.core.names import parse_model_name
@@ -26,6 +26,7 @@ from gitcellar.doors.cli.options import (
     reference_argument,
 )
 from gitcellar.doors.cli.output import print_json, print_plain, print_table, say
+from gitcellar.policy.gates import Weighed
 from gitcellar.store.environment import read_today
 
 
@@ -106,17 +107,8 @@ def gate(context: click.Context, ref: str, stage: str, remote: str, as_json: boo
             "version": str(found.version),
             "stage": stage,
             "met": found.open,
-            "gates": [
-                {
-                    "gate": w.gate,
-                    "value": w.value,
-                    "limit": w.limit,
-                    "margin": w.margin,
-                    "met": w.met,
-                    "reason": w.reason,
-                }
-                for w in found.gates
-            ],
+            "returns": found.returns,
+            "gates": [_gate_row(weighed) for weighed in found.gates],
         }
         print_json(document)
     elif as_plain:
@@ -127,9 +119,22 @@ def gate(context: click.Context, ref: str, stage: str, remote: str, as_json: boo
         for weighed in found.gates:
             if not weighed.met:
                 say("Not met", weighed.reason)
-        if not lines:
+        if found.returns:
+            say("Open", f"{found.version} was in {stage} before, and may return")
+        elif not lines:
             say("Open", f"{stage} of {found.model} has no gates")
     context.exit(0 if found.open else NO)
+
+
+def _gate_row(weighed: Weighed) -> GateRow:
+    return {
+        "gate": weighed.gate,
+        "value": weighed.value,
+        "limit": weighed.limit,
+        "margin": weighed.margin,
+        "met": weighed.met,
+        "reason": weighed.reason,
+    }
 
 
 def _number(value: float | None) -> str:

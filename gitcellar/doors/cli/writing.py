@@ -129,10 +129,19 @@ def unassign(
 @click.command()
 @model_argument
 @click.argument("stage")
+@click.option("--to", metavar="V", help="Go back to this version, which held the stage at any time.")
 @writer
 @click.pass_context
 def rollback(
-    context: click.Context, model: str, stage: str, dry_run: bool, push: bool, remote: str, message: str, as_json: bool
+    context: click.Context,
+    model: str,
+    stage: str,
+    to: str | None,
+    dry_run: bool,
+    push: bool,
+    remote: str,
+    message: str,
+    as_json: bool,
 ) -> None:
     """Put back what a stage held before.
 
@@ -141,11 +150,14 @@ def rollback(
     \b
     Examples:
       gitcellar rollback vit-l/projectA production --push -m "Latency alarm."
-      gitcellar rollback vit-l/projectA production --dry-run
+      gitcellar rollback vit-l/projectA production --to 1.2.1 --dry-run
     """
-    options = _options(dry_run, push, remote, message)
     outcome = writing.rollback(
-        find_repository(context), parse_model_name(model), parse_stage_name(stage), options=options
+        find_repository(context),
+        parse_model_name(model),
+        parse_stage_name(stage),
+        to=parse_version(to) if to else None,
+        options=_options(dry_run, push, remote, message),
     )
     _report(outcome, as_json, dry_run, remote)
 

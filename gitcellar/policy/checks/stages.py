@@ -51,7 +51,8 @@ S005 = Rule(
     """Deployments are triggered by stage tags, and GitHub sends no event for a push of more than three tags: what such
 a push promotes is deployed by nobody.
 
-What to do: gitcellar push sends one act at a time; or push the stage tags by themselves.""",
+What to do: gitcellar push sends one act at a time; or push the stage tags by themselves. A cellar that moves here with
+its whole history is let in by `rules: {S005: warning}` for that day.""",
 )
 S006 = Rule(
     "S006",
