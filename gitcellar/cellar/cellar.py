@@ -15,6 +15,7 @@ from gitcellar.cellar import reading, writing
 from gitcellar.cellar.checking import check_cellar
 from gitcellar.cellar.describing import Description, read_description
 from gitcellar.cellar.getting import Delivered, get_checkpoint
+from gitcellar.cellar.proving import Proof, verify
 from gitcellar.cellar.writing import Options, Outcome
 from gitcellar.core.errors import NotFoundError
 from gitcellar.core.events import DetailedEvent
@@ -66,6 +67,10 @@ class Cellar:
     def check(self) -> Verdict:
         """Judge every event as if it were pushed now, in the order in which they count."""
         return check_cellar(self.repository)
+
+    def verify(self) -> Proof:
+        """Look for history that was rewritten, trusting no server."""
+        return verify(self._source)
 
     def register(
         self,

@@ -9,12 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
 
 from gitcellar.cellar.tracking import POLICY
-from gitcellar.core import contract
+from gitcellar.core import contract, proof
 from gitcellar.core.manifest import Contract, Dataset, Entry, Tensor, parse_manifest
 from gitcellar.core.names import ModelName
 from gitcellar.doors.cli.main import cli
@@ -148,3 +149,8 @@ def test_every_rule_is_in_the_policys_page() -> None:
     assert re.findall(r"^- `([A-Z][0-9]{3})`", page, re.MULTILINE) == [rule.id for rule in RULES]
     for rule in RULES:
         assert f"- `{rule.id}` {rule.reason}" in page.replace("\n  ", " ")
+
+
+def test_every_code_of_verify_is_documented() -> None:
+    page = (ROOT / "docs/format.md").read_text().partition("## Whether it was rewritten")[2].partition("## Files")[0]
+    assert re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE) == list(get_args(proof.Code))

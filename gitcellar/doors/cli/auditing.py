@@ -1,4 +1,4 @@
-"""The verb that gives account: audit. May import click, cellar and this door's output and options."""
+"""The verbs that give account: audit, verify. May import click, cellar and this door's output and options."""
 
 from __future__ import annotations
 
@@ -10,10 +10,22 @@ import click
 
 from gitcellar.cellar.auditing import Audit, list_broken, list_excepted
 from gitcellar.cellar.auditing import audit as read_audit
-from gitcellar.cellar.rows import SCHEMA, AuditDocument, AuditRow, event_row
+from gitcellar.cellar.proving import verify as read_proof
+from gitcellar.cellar.rows import SCHEMA, event_row
+from gitcellar.cellar.verdict_rows import AuditDocument, AuditRow, SuspicionRow, VerifyDocument
+from gitcellar.core.errors import NO
 from gitcellar.core.names import parse_model_name
-from gitcellar.doors.cli.options import as_json, find_repository, in_path, optional_model
-from gitcellar.doors.cli.output import print_json, print_table, printable
+from gitcellar.core.proof import WARNINGS
+from gitcellar.doors.cli.options import (
+    as_json,
+    find_clone,
+    find_repository,
+    find_source,
+    in_path,
+    optional_model,
+    reader,
+)
+from gitcellar.doors.cli.output import print_json, print_plain, print_table, printable, say
 
 _DAY = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
 _COLUMNS = (
@@ -72,6 +84,57 @@ def audit(
         _print_markdown(document)
     else:
         _print_human(document)
+
+
+@click.command()
+@optional_model
+@click.option("--remote", metavar="NAME", default="origin", show_default=True, help="Whose remembered tips count.")
+@reader
+@click.pass_context
+def verify(
+    context: click.Context, model: str | None, remote: str, repo: str | None, as_json: bool, as_plain: bool
+) -> None:
+    """Look for history that was rewritten, trusting no server.
+
+    Every event names the one before it, and a model's tip the newest. Reported are tags that were moved, deleted,
+    forged, replayed under another name, forked off, tips that were rewound, and bases that were swapped; and, as
+    warnings, events that stand in no chain, as what git or GTO wrote.
+
+    \b
+    Examples:
+      gitcellar verify
+      gitcellar verify vit-l/projectA --repo https://example.com/models.git
+    """
+    name = parse_model_name(model) if model else None
+    clone = None if repo is None else find_clone(context)
+    proof = read_proof(find_source(context, repo), name, clone=clone, remote=remote)
+    rows: list[SuspicionRow] = [
+        {
+            "model": suspected.text,
+            "code": found.code,
+            "level": "warning" if found.code in WARNINGS else "error",
+            "tag": found.tag,
+            "message": found.message,
+        }
+        for suspected, found in proof.suspicions
+    ]
+    if as_json:
+        document: VerifyDocument = {
+            "schema": SCHEMA,
+            "ok": proof.ok,
+            "models": len(proof.models),
+            "events": proof.events,
+            "suspicions": rows,
+        }
+        print_json(document)
+    elif as_plain:
+        print_plain([(row["level"], row["code"], row["tag"], row["message"]) for row in rows])
+    else:
+        for row in rows:
+            say("Warning" if row["level"] == "warning" else "Suspect", f"{row['code']} {row['tag']}: {row['message']}")
+        whole = "nothing was rewritten" if proof.ok else "history was rewritten"
+        say("Verified", f"{proof.events} events of {len(proof.models)} models: {whole}")
+    context.exit(0 if proof.ok else NO)
 
 
 def _seconds(moment: datetime | None) -> int | None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from gitcellar.cellar import checking
-from gitcellar.cellar.rows import SCHEMA, DoctorDocument, FindingRow
+from gitcellar.cellar.rows import SCHEMA
+from gitcellar.cellar.verdict_rows import DoctorDocument, FindingRow
 from gitcellar.core.errors import NO, InvalidError
 from gitcellar.core.references import parse_reference
 from gitcellar.core.tags import find_tag_name

@@ -105,7 +105,7 @@ def _rule_row(rule: Rule) -> dict[str, str]:
 
 
 def _documents() -> dict[str, Any]:
-    from gitcellar.cellar import rows
+    from gitcellar.cellar import rows, verdict_rows
     from gitcellar.core.manifest import Entry
     from gitcellar.policy.config import Policy
 
@@ -117,12 +117,13 @@ def _documents() -> dict[str, Any]:
         "describe": rows.DescribeDocument,
         **dict.fromkeys(acts, rows.ActDocument),
         "get": rows.GetDocument,
-        "audit": rows.AuditDocument,
-        "check": rows.CheckDocument,
-        "doctor": rows.DoctorDocument,
-        "gate": rows.GateDocument,
-        "contract": rows.ContractDocument,
-        "policy": rows.PolicyDocument,
+        "audit": verdict_rows.AuditDocument,
+        "check": verdict_rows.CheckDocument,
+        "doctor": verdict_rows.DoctorDocument,
+        "gate": verdict_rows.GateDocument,
+        "verify": verdict_rows.VerifyDocument,
+        "contract": verdict_rows.ContractDocument,
+        "policy": verdict_rows.PolicyDocument,
         **dict.fromkeys(("push", "fetch"), rows.MoveDocument),
         **dict.fromkeys(("init", "add"), rows.AddDocument),
         "artifacts": dict[str, Entry],

@@ -28,7 +28,7 @@ _FAMILIES = {
     "Read": ("reading", ("show", "history", "describe", "resolve")),
     "Move": ("moving", ("get", "push", "fetch")),
     "Judge": ("checking", ("check", "doctor")),
-    "Account": ("auditing", ("audit",)),
+    "Account": ("auditing", ("audit", "verify")),
     "Guard": ("hooking", ("hook", "rulesets")),
     "Promise": ("policing", ("policy", "contract", "gate")),
     "Explain": ("explaining", ("rules", "rule", "schema", "completion")),

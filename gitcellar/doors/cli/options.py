@@ -85,6 +85,16 @@ def find_source(context: click.Context, repo: str | None) -> RefSource:
     return open_source(os.path.join(base, repo) if os.path.isdir(os.path.join(base, repo)) else repo)
 
 
+def find_clone(context: click.Context) -> GitRepository | None:
+    """The repository of the current folder, where it is one."""
+    repository = GitRepository(context.obj)
+    try:
+        repository.find_root()
+    except CellarError:
+        return None
+    return repository
+
+
 def find_repository(context: click.Context) -> GitRepository:
     """The repository of the current folder, or of -C."""
     if context.obj != ".":

@@ -10,7 +10,8 @@ import click
 from gitcellar.cellar.describing import read_description
 from gitcellar.cellar.gating import weigh_passage
 from gitcellar.cellar.policies import find_protected_branch, read_policy
-from gitcellar.cellar.rows import SCHEMA, ContractDocument, ExceptionRow, GateDocument, GateRow, PolicyDocument
+from gitcellar.cellar.rows import SCHEMA
+from gitcellar.cellar.verdict_rows import ContractDocument, ExceptionRow, GateDocument, GateRow, PolicyDocument
 from gitcellar.core.contract import compare_contracts
 from gitcellar.core.errors import NO
 from gitcellar.core.names import parse_model_name

@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from gitcellar import __version__
-from gitcellar.cellar.rows import SCHEMA, CheckDocument, ViolationRow
+from gitcellar.cellar.rows import SCHEMA
+from gitcellar.cellar.verdict_rows import CheckDocument, ViolationRow
 from gitcellar.doors.cli.output import print_json, printable, say
 from gitcellar.policy.judge import RULES, RefusedError, Verdict
 from gitcellar.policy.rules import Violation

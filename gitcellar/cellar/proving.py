@@ -1,0 +1,121 @@
+"""Can what is here be believed? Reads every event of a model, by its ref and by the chain, and looks for what is gone.
+
+May import core, store and cellar.reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gitcellar.cellar.reading import unknown_model
+from gitcellar.core.chain import read_links
+from gitcellar.core.events import Registered
+from gitcellar.core.names import ModelName, find_model_name
+from gitcellar.core.proof import WARNINGS, Evidence, Suspicion, find_suspicions
+from gitcellar.core.tag_objects import TagObject, find_tag_object
+from gitcellar.core.tags import find_tag_name, model_patterns, tip_ref
+from gitcellar.core.versions import Version
+from gitcellar.store.git import GitRepository
+from gitcellar.store.git_remote import RefSource, cloned
+
+_TAGS, _TIPS, _TRACKED = "refs/tags/", "refs/gitcellar/", "refs/gitcellar-remotes"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was verified: how many events of which models, and what does not fit."""
+
+    models: tuple[ModelName, ...]
+    events: int
+    suspicions: tuple[tuple[ModelName, Suspicion], ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is worse than a warning."""
+        return all(suspicion.code in WARNINGS for _, suspicion in self.suspicions)
+
+
+def verify(
+    source: RefSource, model: ModelName | None = None, *, clone: GitRepository | None = None, remote: str = "origin"
+) -> Proof:
+    """Verify one model, or all. A URL is asked for its tags and tips. Raise NotFoundError for a model without tags.
+
+    `clone` remembers the tips that `remote` had when it was fetched last; of a URL that is another remote's, nothing.
+    """
+    if isinstance(source, GitRepository):
+        return _verify(source, model, _remembered(source, remote))
+    patterns = ["refs/tags/*", f"{_TIPS}*"]
+    if model is not None:
+        patterns = [p for name in _related(model) for p in (*model_patterns(name), f"{_TIPS}{name.in_tag}@*")]
+    knows = clone is not None and clone.find_remote_url(remote) == source.url
+    with cloned(source.url, patterns) as repository:
+        return _verify(repository, model, _remembered(clone, remote) if clone and knows else {})
+
+
+def _verify(repository: GitRepository, model: ModelName | None, remembered: Mapping[ModelName, str]) -> Proof:
+    refs = repository.list_ref_ids(_TAGS, _TIPS)
+    if model is not None:
+        refs = repository.list_ref_ids(*(p for name in _related(model) for p in (*model_patterns(name), tip_ref(name))))
+    held = _group(refs)
+    if model is not None and model not in held:
+        raise unknown_model(repository, model)
+    names = [model] if model is not None else sorted(held)
+    objects = _read_chain(repository, [*refs.values(), *(remembered[name] for name in names if name in remembered)])
+    found = [
+        (name, suspicion)
+        for name in names
+        for suspicion in find_suspicions(
+            Evidence(
+                name,
+                held[name],
+                objects,
+                refs.get(tip_ref(name)),
+                remembered.get(name),
+                _registrations(held.get(name.base, {})) if name.kind == "project" else {},
+            )
+        )
+    ]
+    return Proof(tuple(names), sum(len(held[name]) for name in names), tuple(found))
+
+
+def _related(model: ModelName) -> list[ModelName]:
+    return [model, model.base] if model.kind == "project" else [model]
+
+
+def _remembered(clone: GitRepository, remote: str) -> dict[ModelName, str]:
+    """The tips that a remote had when it was fetched last."""
+    folder = f"{_TRACKED}/{remote}/"
+    refs = clone.list_ref_ids(folder)
+    named = {find_model_name(ref.removeprefix(folder).removesuffix("@tip")): tip for ref, tip in refs.items()}
+    return {name: tip for name, tip in named.items() if name is not None}
+
+
+def _group(refs: dict[str, str]) -> dict[ModelName, dict[str, str]]:
+    """The registry tags of each model, with their objects."""
+    held: dict[ModelName, dict[str, str]] = {}
+    for ref, object_id in refs.items():
+        tag = ref.removeprefix(_TAGS)
+        named = find_tag_name(tag) if ref.startswith(_TAGS) else None
+        if named is not None:
+            held.setdefault(named.model, {})[tag] = object_id
+    return held
+
+
+def _registrations(held: dict[str, str]) -> dict[Version, str]:
+    named = [(find_tag_name(tag), object_id) for tag, object_id in held.items()]
+    return {name.fact.version: object_id for name, object_id in named if name and isinstance(name.fact, Registered)}
+
+
+def _read_chain(repository: GitRepository, ids: Iterable[str]) -> dict[str, TagObject]:
+    """The tag objects of those ids, and of all that they lead back to, as far as this repository has them."""
+    objects: dict[str, TagObject] = {}
+    missing = set(ids)
+    while missing:
+        read = repository.read_objects({object_id: object_id for object_id in missing}, kind="tag")
+        fresh = {object_id: tag for object_id, content in read.items() if (tag := find_tag_object(content)) is not None}
+        objects |= fresh
+        # An event whose tag was deleted may still be here as an object, and tells then what it was.
+        links = read_links({object_id: tag.message for object_id, tag in fresh.items()})
+        missing = {before for before in links.values() if before is not None and before not in objects} - missing
+    return objects

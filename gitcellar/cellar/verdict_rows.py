@@ -1,0 +1,155 @@
+"""What does a judgement look like as data? The JSON documents of the verbs that judge and give account: additions only.
+
+May import cellar.rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from gitcellar.cellar.rows import EventRow
+
+
+class ViolationRow(TypedDict):
+    """What breaks a rule. `severity` is error, warning or off, the last for what `exception` excuses."""
+
+    rule: str
+    severity: str
+    subject: str
+    message: str
+    hint: str | None
+    file: str | None
+    line: int | None
+    exception: str | None
+
+
+class CheckDocument(TypedDict):
+    """`gitcellar check --json`."""
+
+    schema: int
+    ok: bool
+    violations: list[ViolationRow]
+    excepted: list[ViolationRow]
+
+
+class FindingRow(TypedDict):
+    """One thing that `doctor` looked at. `level` is ok, warning or error."""
+
+    subject: str
+    level: str
+    message: str
+    hint: str | None
+
+
+class DoctorDocument(TypedDict):
+    """`gitcellar doctor --json`."""
+
+    schema: int
+    ok: bool
+    findings: list[FindingRow]
+
+
+class SettingRow(TypedDict):
+    """A value of the policy. `line` is that of gitcellar.yaml which says so, null for a default; `match` its glob."""
+
+    key: str
+    value: Any
+    line: int | None
+    match: str
+
+
+class ExceptionRow(TypedDict):
+    """A rule that does not hold for some models until a day."""
+
+    rule: str
+    match: str
+    reason: str
+    until: str
+    line: int
+    ended: bool
+
+
+class PolicyDocument(TypedDict):
+    """`gitcellar policy --json`. `branch` is whose policy it is, null where there is none."""
+
+    schema: int
+    model: str | None
+    branch: str | None
+    settings: list[SettingRow]
+    exceptions: list[ExceptionRow]
+
+
+class DifferenceRow(TypedDict):
+    """A field in which two contracts differ, and whether an application would notice."""
+
+    field: str
+    message: str
+    breaks: bool
+
+
+class ContractDocument(TypedDict):
+    """`gitcellar contract diff --json`."""
+
+    schema: int
+    old: str
+    new: str
+    breaks: bool
+    differences: list[DifferenceRow]
+
+
+class GateRow(TypedDict):
+    """A gate held against a version. `margin` is negative on the wrong side of the limit; null without a number."""
+
+    gate: str
+    value: float | None
+    limit: float | None
+    margin: float | None
+    met: bool
+    reason: str
+
+
+class GateDocument(TypedDict):
+    """`gitcellar gate --json`. A version that `returns` held the stage before, and no gate is asked."""
+
+    schema: int
+    model: str
+    version: str
+    stage: str
+    met: bool
+    returns: bool
+    gates: list[GateRow]
+
+
+class AuditRow(EventRow):
+    """An event, and what today's policy says of it: the rules that it breaks, and the exceptions that excuse it."""
+
+    breaks: list[str]
+    excepted: list[str]
+
+
+class AuditDocument(TypedDict):
+    """`gitcellar audit --json`: events, the oldest first, and the policy's exceptions."""
+
+    schema: int
+    events: list[AuditRow]
+    exceptions: list[ExceptionRow]
+
+
+class SuspicionRow(TypedDict):
+    """What does not fit in a model's history. `level` is error or warning."""
+
+    model: str
+    code: str
+    level: str
+    tag: str
+    message: str
+
+
+class VerifyDocument(TypedDict):
+    """`gitcellar verify --json`."""
+
+    schema: int
+    ok: bool
+    models: int
+    events: int
+    suspicions: list[SuspicionRow]

@@ -1,0 +1,143 @@
+"""Attackers with write access to a repository, and what a reader of the chain says of them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.cellars import Bench, tag
+from tests.support.processes import git, run
+
+TIP = "refs/gitcellar/vit-l/base@tip"
+
+
+@pytest.fixture
+def lived(bench: Bench) -> Bench:
+    """A base with two versions that went through stages, and a model tuned from it, pushed."""
+    bench.declare("vit-l/base", "base 1")
+    bench.register("vit-l/base", version="1.0", push=True)
+    bench.assign("vit-l/base@1.0", "staging", push=True)
+    bench.declare("vit-l/base", "base 2")
+    bench.register("vit-l/base", push=True)
+    bench.assign("vit-l/base@1.1", "staging", push=True)
+    bench.assign("vit-l/base@1.1", "production", push=True)
+    bench.declare("vit-l/a", "a 1", base="vit-l/base@1.1")
+    bench.register("vit-l/a", push=True)
+    return bench
+
+
+def suspected(bench: Bench, *options: str) -> set[tuple[str, str]]:
+    done = bench.gitcellar("verify", "--json", *options)
+    document = json.loads(done.out)
+    assert done.status == (0 if document["ok"] else 1)
+    return {(row["code"], row["tag"]) for row in document["suspicions"]}
+
+
+def test_a_history_that_nobody_touched_is_whole(lived: Bench) -> None:
+    done = lived.gitcellar("verify")
+    assert (done.status, done.err) == (0, "Verified: 6 events of 2 models: nothing was rewritten\n")
+    assert suspected(lived, "--repo", lived.url) == set()
+    assert suspected(lived, "vit-l/a", "--repo", lived.url) == set()
+    assert lived.gitcellar("verify", "vit-l/b").status == 3
+
+
+def remake(bench: Bench, name: str, at: str = "HEAD") -> str:
+    """Make a tag anew at another commit, keeping its message, as whoever wants to swap weights would."""
+    content = git(bench.remote, "cat-file", "tag", f"refs/tags/{name}")
+    commit = git(bench.remote, "rev-parse", at)
+    swapped = f"object {commit}\n{content.partition(chr(10))[2]}\n"
+    done = subprocess.run(["git", "mktag"], cwd=bench.remote, input=swapped.encode(), capture_output=True, check=True)
+    return done.stdout.decode().strip()
+
+
+def move(bench: Bench) -> None:
+    git(bench.remote, "update-ref", "refs/tags/vit-l/base@1.0", remake(bench, "vit-l/base@1.0", "vit-l/base@1.1^{}"))
+
+
+def delete(bench: Bench) -> None:
+    git(bench.remote, "update-ref", "-d", "refs/tags/vit-l/base#staging#1")
+
+
+def delete_the_last(bench: Bench) -> None:
+    git(bench.remote, "update-ref", "-d", "refs/tags/vit-l/base#production#3")
+
+
+def rewind(bench: Bench) -> None:
+    """Delete the last event and put the tip back, so that the chain of the remote alone is whole."""
+    delete_the_last(bench)
+    git(bench.remote, "update-ref", TIP, "refs/tags/vit-l/base#staging#2")
+
+
+def replay(bench: Bench) -> None:
+    git(bench.remote, "update-ref", "refs/tags/vit-l/base#production#4", "refs/tags/vit-l/base#production#3")
+
+
+def forge(bench: Bench) -> None:
+    git(bench.remote, "update-ref", "refs/tags/vit-l/base@1.2", "vit-l/base@1.1^{}")
+
+
+def fork(bench: Bench) -> None:
+    content = git(bench.remote, "cat-file", "tag", "refs/tags/vit-l/base#production#3").replace(
+        "production", "archived"
+    )
+    done = subprocess.run(
+        ["git", "mktag"], cwd=bench.remote, input=f"{content}\n".encode(), capture_output=True, check=True
+    )
+    git(bench.remote, "update-ref", "refs/tags/vit-l/base#archived#3", done.stdout.decode().strip())
+
+
+def swap_the_base(bench: Bench) -> None:
+    git(bench.remote, "update-ref", "refs/tags/vit-l/base@1.1", remake(bench, "vit-l/base@1.1", "vit-l/base@1.0^{}"))
+
+
+ATTACKS: dict[Callable[[Bench], None], set[tuple[str, str]]] = {
+    move: {("moved", "vit-l/base@1.0")},
+    delete: {("deleted", "vit-l/base#staging#1")},
+    delete_the_last: {("deleted", "vit-l/base#production#3")},
+    replay: {("replayed", "vit-l/base#production#4")},
+    forge: {("forged", "vit-l/base@1.2")},
+    fork: {("forked", "vit-l/base#archived#3")},
+    swap_the_base: {("moved", "vit-l/base@1.1"), ("base-swapped", "vit-l/a@1.1.1")},
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_every_attack_is_named(lived: Bench, attack: Callable[[Bench], None]) -> None:
+    attack(lived)
+    done = run(lived.remote, "gitcellar", "verify", "--json")
+    assert {(row["code"], row["tag"]) for row in json.loads(done.out)["suspicions"]} == ATTACKS[attack]
+    assert done.status == 1
+
+
+@pytest.mark.parametrize("attack", [move, delete, swap_the_base], ids=lambda attack: attack.__name__)
+def test_a_stranger_who_never_saw_the_objects_notices_too(lived: Bench, attack: Callable[[Bench], None]) -> None:
+    attack(lived)
+    done = lived.gitcellar("verify", "--repo", lived.url)
+    assert (done.status, "history was rewritten" in done.err) == (1, True)
+
+
+def test_a_tip_that_was_rewound_is_noticed_by_whoever_remembers(lived: Bench) -> None:
+    rewind(lived)
+    stranger = run(lived.folder, "gitcellar", "verify", "--repo", lived.url)
+    assert stranger.status == 0  # who was never here cannot know
+    lived.git("remote", "set-url", "origin", lived.url)
+    (rewound,) = suspected(lived, "--repo", lived.url)
+    assert rewound[0] == "rewound"
+    lived.git("update-ref", "-d", "refs/tags/vit-l/base#production#3")
+    lived.git("fetch", "-q", "origin", f"+{TIP}:{TIP}")
+    assert suspected(lived) == {("rewound", "vit-l/base#production#3")}
+
+
+def test_what_git_alone_wrote_is_warned_of(lived: Bench) -> None:
+    tag(lived, "vit-l/base#archived#4", "vit-l/base@1.0^{}")
+    assert suspected(lived) == {("unchained", "vit-l/base#archived#4")}
+    done = lived.gitcellar("verify", "vit-l/base", "--plain")
+    assert (done.status, done.out.split("\t")[:3]) == (0, ["warning", "unchained", "vit-l/base#archived#4"])
+
+
+def test_a_cellar_of_gto_has_no_chain_to_verify(bench: Bench) -> None:
+    tag(bench, "churn@v1.0.0")
+    assert suspected(bench) == {("no-tip", "churn@v1.0.0")}
