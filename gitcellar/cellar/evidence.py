@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gitcellar.core.documents import MAX_BYTES, DocumentError, Fault
+from gitcellar.core.documents import MAX_BYTES, DocumentError
+from gitcellar.core.errors import CellarError
 from gitcellar.core.manifest import Entry, find_located, manifest_files
 from gitcellar.core.metrics import Metrics, find_numbers, parse_metrics
 from gitcellar.core.names import ModelName
@@ -53,7 +54,7 @@ def commit_place(commit: str) -> Place:
 
 
 def read_files(repository: GitRepository, wanted: Iterable[At]) -> dict[At, bytes]:
-    """The contents of those files that are there, by place and path. Raise DocumentError for one that is huge."""
+    """The contents of those files that are there, by place and path. One beyond all limits is as long as zeros."""
     return _Files(repository).read(wanted)
 
 
@@ -79,15 +80,12 @@ class _Files:
         wanted = list(dict.fromkeys(wanted))
         names = {(place, path): f"{place.tree}:{path}" for place, path in wanted if place.root is None}
         headers = self._repository.check_objects(names.values())
-        for (_, path), name in names.items():
-            # A manifest bomb is not read at all.
-            if name in headers and headers[name].size > MAX_BYTES:
-                message = f"the file has {headers[name].size} bytes, and {MAX_BYTES} are the most"
-                raise DocumentError([Fault(path, 1, (), message)])
-        there = {key: headers[name].object_id for key, name in names.items() if name in headers}
-        # The same content stands in many commits: it is read, and parsed, once.
-        contents = self._repository.read_objects({each: each for each in set(there.values())}, kind="blob")
-        found = {key: contents[object_id] for key, object_id in there.items() if object_id in contents}
+        there = {key: headers[name] for key, name in names.items() if name in headers}
+        # The same content stands in many commits: it is read, and parsed, once. A manifest bomb is not read at all.
+        ids = {header.object_id for header in there.values() if header.size <= MAX_BYTES}
+        contents = self._repository.read_objects({object_id: object_id for object_id in ids}, kind="blob")
+        huge = bytes(MAX_BYTES + 1)
+        found = {key: contents.get(header.object_id, huge) for key, header in there.items() if header.kind == "blob"}
         for place, path in wanted:
             if place.root is not None:
                 for name, content in read_work_files(place.root, [path], most=MAX_BYTES).items():
@@ -135,22 +133,34 @@ def _with_files(files: _Files, declared: dict[Wanted, Declaration]) -> dict[Want
         (place, path): Tracking(path, {at[1]: contents[at] for at in found if at in contents}, place.data)
         for (place, path), found in asked.items()
     }
-    completed: dict[Wanted, Declaration] = {}
-    for item, found in declared.items():
-        place, lock = item.place, _lock_path(found)
-        outs = {path: tracked[place, path] for path in _named_paths(found.entry)}
-        missing = [path for path, tracking in outs.items() if (place, path) not in kinds and tracking.out is None]
-        completed[item] = replace(
-            found,
-            missing=tuple(missing),
-            tracked=_find_tracked(place, outs[found.entry.path], kinds.get((place, found.entry.path)))
-            if found.entry
-            else Tracked(),
-            files=_list_own_files(files, item),
-            lock=(lock, contents[place, lock]) if lock and (place, lock) in contents else None,
-            metrics=_read_metrics(found, contents, place),
-        )
-    return completed
+    return {item: _complete(files, item, found, kinds, tracked, contents) for item, found in declared.items()}
+
+
+def _complete(
+    files: _Files,
+    item: Wanted,
+    found: Declaration,
+    kinds: Mapping[At, str],
+    tracked: Mapping[At, Tracking],
+    contents: Mapping[At, bytes],
+) -> Declaration:
+    place, lock = item.place, _lock_path(found)
+    paths = _named_paths(found.entry)
+    try:
+        missing = [p for p in paths if (place, p) not in kinds and tracked[place, p].out is None]
+        own = _find_tracked(place, tracked[place, paths[0]], kinds.get((place, paths[0]))) if paths else Tracked()
+        metrics = _read_metrics(found, contents, place)
+    except CellarError as error:
+        # What one commit got wrong is told of that commit, and stops no other from being judged.
+        return replace(found, faults=(*found.faults, *error.message.splitlines()))
+    return replace(
+        found,
+        missing=tuple(missing),
+        tracked=own,
+        files=_list_own_files(files, item),
+        lock=(lock, contents[place, lock]) if lock and (place, lock) in contents else None,
+        metrics=metrics,
+    )
 
 
 def _named_paths(entry: Entry | None) -> list[str]:

@@ -394,3 +394,19 @@ stages:
     assert bench.gitcellar("hook", "install", "--server", "-C", str(bench.remote)).status == 0
     pushed = run(bench.work, "git", "push", "origin", "vit-l/a#production#3")
     assert "S006 vit-l/a#production#3: accuracy is 0.855" in pushed.err
+
+
+def test_what_one_commit_got_wrong_stops_no_other_from_being_judged(stocked: Bench) -> None:
+    (stocked.work / "models/vit-l-base.dvc").write_text("outs: [\n")
+    stocked.commit("a broken tracking file")
+    tag(stocked, "vit-l/base@1.1")
+    (stocked.work / "artifacts.yaml").write_text("x: " + "y" * 5_000_000)
+    stocked.commit("a bomb")
+    tag(stocked, "vit-l/base@1.2")
+    tag(stocked, "vit-l/projectA#live#1", "vit-l/projectA@1.0.1^{}")
+    found = json.loads(stocked.gitcellar("check", "--all", "--json").out)
+    assert [(row["rule"], row["subject"], row["message"][:40]) for row in found["violations"]] == [
+        ("M002", "vit-l/base", "models/vit-l-base.dvc:2:1: not YAML: did"),
+        ("M002", "vit-l/base", "artifacts.yaml:1: the file has 4194305 b"),
+        ("S001", "vit-l/projectA#live#1", "'live' is none of the policy's stages: s"),
+    ]
