@@ -122,9 +122,14 @@ class Act:
         return self.declared.entry if self.declared else None
 
     @property
+    def registrations(self) -> list[tuple[ProposedTag, Version]]:
+        """The tags that would register a version, and which."""
+        return [(p, p.fact.version) for p in self.tags if isinstance(p.fact, Registered)]
+
+    @property
     def registers(self) -> bool:
         """Whether a version would be registered."""
-        return any(isinstance(proposed.fact, Registered) for proposed in self.tags)
+        return bool(self.registrations)
 
     def tag_of(self, proposed: ProposedTag) -> str:
         """The name that the proposed tag has, or would have."""

@@ -5,7 +5,6 @@ May import core and the rest of policy but judge and config.
 
 from collections.abc import Iterable
 
-from gitcellar.core.events import Registered
 from gitcellar.policy.change import Act
 from gitcellar.policy.rules import Check, Rule, Violation
 
@@ -28,28 +27,22 @@ What to do: let gitcellar register the version, which weighs the checkpoint itse
 
 
 def check_arrived(act: Act) -> Iterable[Violation]:
-    for proposed in act.tags:
-        if act.lost and isinstance(proposed.fact, Registered):
-            count = len(act.lost)
-            yield D001.violation(
-                act.tag_of(proposed),
-                f"the DVC remote has not {act.lost[0]}" + (f" and {count - 1} more" if count > 1 else ""),
-                hint=f"gitcellar push {act.model}, or dvc push",
-            )
+    for proposed, _ in act.registrations if act.lost else ():
+        more = f" and {len(act.lost) - 1} more" if len(act.lost) > 1 else ""
+        message = f"the DVC remote has not {act.lost[0]}{more}"
+        yield D001.violation(act.tag_of(proposed), message, hint=f"gitcellar push {act.model}, or dvc push")
 
 
 def check_digest(act: Act) -> Iterable[Violation]:
-    recorded = act.checkpoint
+    recorded, measured = act.checkpoint, act.measured
     tracked = act.declared.tracked.size if act.declared else None
-    for proposed in act.tags:
-        if not isinstance(proposed.fact, Registered) or recorded is None:
-            continue
-        if act.measured is not None and act.measured != recorded:
-            message = f"the tag records {recorded}, and the checkpoint is {act.measured}"
-            yield D002.violation(act.tag_of(proposed), message, hint=f"gitcellar register {act.model}")
-        elif tracked is not None and tracked != recorded.size:
+    for proposed, _ in act.registrations if recorded is not None else ():
+        tag, hint = act.tag_of(proposed), f"gitcellar register {act.model}"
+        if measured is not None and measured != recorded:
+            yield D002.violation(tag, f"the tag records {recorded}, and the checkpoint is {measured}", hint=hint)
+        elif tracked is not None and recorded is not None and tracked != recorded.size:
             message = f"the tag records {recorded.size} bytes, and DVC tracks {tracked}"
-            yield D002.violation(act.tag_of(proposed), message, hint=f"gitcellar register {act.model}")
+            yield D002.violation(tag, message, hint=hint)
 
 
 ACT_CHECKS: tuple[Check[Act], ...] = (

@@ -3,12 +3,10 @@
 May import core and the rest of policy but judge and config.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from gitcellar.core.contract import find_breaks
-from gitcellar.core.events import Registered
-from gitcellar.core.versions import Version
-from gitcellar.policy.change import Act, ProposedTag
+from gitcellar.policy.change import Act
 from gitcellar.policy.rules import Check, Rule, Violation
 
 C001 = Rule(
@@ -40,7 +38,7 @@ What to do: write `contract:` in the manifest entry, with inputs and outputs."""
 
 
 def check_promise(act: Act) -> Iterable[Violation]:
-    for proposed, version in _registrations(act):
+    for proposed, version in act.registrations:
         before = act.state.predecessor(version)
         if before is None or before not in act.earlier or version.triple[0] == 0:
             continue
@@ -52,7 +50,7 @@ def check_promise(act: Act) -> Iterable[Violation]:
 
 
 def check_raised(act: Act) -> Iterable[Violation]:
-    for proposed, version in _registrations(act):
+    for proposed, version in act.registrations:
         x = version.triple[0]
         before = act.state.newest_of((x - 1,))
         if x < 2 or act.model.kind == "project" or before is None or act.state.predecessor(version) is not None:
@@ -71,7 +69,7 @@ def check_raised(act: Act) -> Iterable[Violation]:
 def check_present(act: Act) -> Iterable[Violation]:
     if not act.rules.contract_required or act.entry is None or act.entry.contract is not None:
         return
-    for proposed, version in _registrations(act):
+    for proposed, version in act.registrations:
         if version.triple[0] >= 1:
             yield C003.violation(
                 act.tag_of(proposed),
@@ -85,9 +83,3 @@ ACT_CHECKS: tuple[Check[Act], ...] = (
     Check(C002, check_raised),
     Check(C003, check_present),
 )
-
-
-def _registrations(act: Act) -> Iterator[tuple[ProposedTag, Version]]:
-    for proposed in act.tags:
-        if isinstance(proposed.fact, Registered):
-            yield proposed, proposed.fact.version

@@ -6,7 +6,6 @@ May import core and the rest of policy but judge and config.
 from collections.abc import Iterable
 
 from gitcellar.core.errors import CellarError
-from gitcellar.core.events import Registered
 from gitcellar.core.names import ModelName
 from gitcellar.core.references import Reference, parse_reference
 from gitcellar.core.versions import Version
@@ -50,10 +49,8 @@ What to do: tune the model from another rack's base.""",
 def check_base(act: Act) -> Iterable[Violation]:
     if act.rules.scheme != "cellar" or act.model.kind != "project" or act.entry is None:
         return
-    for proposed in act.tags:
-        if not isinstance(proposed.fact, Registered):
-            continue
-        wanted = f"{act.model.base}@{Version(proposed.fact.version.triple[:2])}"
+    for proposed, version in act.registrations:
+        wanted = f"{act.model.base}@{Version(version.triple[:2])}"
         hint = f"gitcellar add {act.model} {act.entry.path} --base {wanted}"
         if act.entry.base is None:
             yield L001.violation(act.tag_of(proposed), "its manifest entry names no base", hint=hint)
@@ -79,12 +76,10 @@ def check_top_up(declared: Declaration) -> Iterable[Violation]:
 
 
 def check_same_checkpoint(act: Act) -> Iterable[Violation]:
-    for proposed in act.tags:
-        if not isinstance(proposed.fact, Registered):
-            continue
+    for proposed, registered in act.registrations:
         for version, digest in _find_same(act):
             # A release candidate becomes the final version by standing the test unchanged.
-            if version.final != proposed.fact.version.final:
+            if version.final != registered.final:
                 yield L003.violation(
                     act.tag_of(proposed),
                     f"{version} has the very same checkpoint, {digest}",
@@ -95,11 +90,9 @@ def check_same_checkpoint(act: Act) -> Iterable[Violation]:
 def check_deprecated(act: Act) -> Iterable[Violation]:
     if act.base is None or not act.base.deprecated or act.rules.scheme != "cellar":
         return
-    for proposed in act.tags:
-        if isinstance(proposed.fact, Registered):
-            yield L004.violation(
-                act.tag_of(proposed), f"its base {act.base.name} is deprecated", hint="gitcellar show lists the others"
-            )
+    for proposed, _ in act.registrations:
+        hint = "gitcellar show lists the others"
+        yield L004.violation(act.tag_of(proposed), f"its base {act.base.name} is deprecated", hint=hint)
 
 
 ACT_CHECKS: tuple[Check[Act], ...] = (

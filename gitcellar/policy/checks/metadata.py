@@ -8,7 +8,7 @@ from typing import Any
 
 from gitcellar.core.documents import Fault
 from gitcellar.core.environments import find_unlocked
-from gitcellar.core.events import Assigned, Registered
+from gitcellar.core.events import Assigned
 from gitcellar.core.manifest import Entry
 from gitcellar.policy.change import Act, Declaration
 from gitcellar.policy.rules import Check, Rule, Violation
@@ -99,11 +99,10 @@ def check_declared(act: Act) -> Iterable[Violation]:
     declared = act.declared
     if declared is None or declared.entry is not None or declared.faults:
         return
-    for proposed in act.tags:
-        if isinstance(proposed.fact, Registered):
-            message = f"{declared.file} at {declared.where} has no entry for {act.model}"
-            hint = f"gitcellar add {act.model} PATH, then commit and register that commit"
-            yield M001.violation(act.tag_of(proposed), message, hint=hint)
+    for proposed, _ in act.registrations:
+        message = f"{declared.file} at {declared.where} has no entry for {act.model}"
+        hint = f"gitcellar add {act.model} PATH, then commit and register that commit"
+        yield M001.violation(act.tag_of(proposed), message, hint=hint)
 
 
 def check_stage_fields(act: Act) -> Iterable[Violation]:

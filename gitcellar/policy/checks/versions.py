@@ -3,12 +3,12 @@
 May import core and the rest of policy but judge and config.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from gitcellar.core.events import Claimed, Registered, Withdrawn
+from gitcellar.core.events import Claimed, Withdrawn
 from gitcellar.core.tags import tip_ref
 from gitcellar.core.versions import Version
-from gitcellar.policy.change import Act, ProposedRef, ProposedTag
+from gitcellar.policy.change import Act, ProposedRef
 from gitcellar.policy.rules import Check, Rule, Violation
 from gitcellar.policy.schemes import scheme_of
 
@@ -112,7 +112,7 @@ What to do: register the version first, or name the one that is meant.""",
 
 
 def check_shape(act: Act) -> Iterable[Violation]:
-    for proposed, version in _registrations(act):
+    for proposed, version in act.registrations:
         fault = scheme_of(act.rules.scheme).find_shape_fault(act.model, version)
         if fault and act.model.kind == "model" and act.rules.scheme == "cellar":
             hint = f"name it RACK/PROJECT, or in gitcellar.yaml: models: [{{match: {act.model}, scheme: semver}}]"
@@ -124,7 +124,7 @@ def check_shape(act: Act) -> Iterable[Violation]:
 
 
 def check_duplicate(act: Act) -> Iterable[Violation]:
-    for proposed, version in _registrations(act):
+    for proposed, version in act.registrations:
         known = act.state.registrations.get(version)
         if known is not None:
             was = " and was withdrawn since" if version in act.state.withdrawn else ""
@@ -138,7 +138,7 @@ def check_duplicate(act: Act) -> Iterable[Violation]:
 def check_sequence(act: Act) -> Iterable[Violation]:
     registered = act.state.registrations
     scheme = scheme_of(act.rules.scheme)
-    for proposed, version in _registrations(act):
+    for proposed, version in act.registrations:
         if version in registered or scheme.find_shape_fault(act.model, version):
             continue
         later = _find_later(version, registered)
@@ -154,7 +154,7 @@ def check_base(act: Act) -> Iterable[Violation]:
     if act.rules.scheme != "cellar" or act.model.kind != "project":
         return
     name = act.model.base
-    for proposed, version in _registrations(act):
+    for proposed, version in act.registrations:
         wanted = Version(version.triple[:2])
         hint = f"register it first: gitcellar register {name} --version {wanted}"
         if act.base is None or wanted not in act.base.registrations:
@@ -165,7 +165,7 @@ def check_base(act: Act) -> Iterable[Violation]:
 
 
 def check_commit(act: Act) -> Iterable[Violation]:
-    for proposed, version in _registrations(act):
+    for proposed, version in act.registrations:
         other = act.state.at_commit.get(proposed.target)
         if other is None or other == version:
             continue
@@ -206,7 +206,7 @@ def check_reachable(act: Act) -> Iterable[Violation]:
     if not act.unreachable:
         return
     branches = ", ".join(act.rules.protected)
-    for proposed, _ in _registrations(act):
+    for proposed, _ in act.registrations:
         message = f"{proposed.target[:7]} is on no protected branch ({branches})"
         yield V010.violation(act.tag_of(proposed), message, hint="merge it first, then register")
 
@@ -263,12 +263,6 @@ REF_CHECKS: tuple[Check[ProposedRef], ...] = (
     Check(V009, check_kept),
     Check(V011, check_tip),
 )
-
-
-def _registrations(act: Act) -> Iterator[tuple[ProposedTag, Version]]:
-    for proposed in act.tags:
-        if isinstance(proposed.fact, Registered):
-            yield proposed, proposed.fact.version
 
 
 def _find_later(version: Version, registered: Iterable[Version]) -> Version | None:
