@@ -59,7 +59,7 @@ def gather_act(
         plan.tags,
         state,
         rules,
-        base=base if registers else None,
+        base=base,
         **sort_declared(needed, declared),
         checkpoint=candidate.checkpoint if candidate else None,
         alike=tuple(find_alike(state, details, candidate.checkpoint if candidate else None)),

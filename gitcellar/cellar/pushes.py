@@ -175,10 +175,10 @@ class _Gathering:
         base = self.state_with_new(model.base) if model.kind == "project" else None
         for event, state in replay_events(model, before, after):
             proposed = ProposedTag(model, event.fact, event.commit or event.object_id, self.describe(event))
-            act = Act(model, (proposed,), state, self.rules_of(model), beside=len(self.new_tags) - 1)
+            act = Act(model, (proposed,), state, self.rules_of(model), base, beside=len(self.new_tags) - 1)
             if isinstance(event.fact, Registered):
                 digest = self.digest_of(event)
-                act = replace(act, base=base, checkpoint=digest, alike=tuple(digests.get(digest, ()) if digest else ()))
+                act = replace(act, checkpoint=digest, alike=tuple(digests.get(digest, ()) if digest else ()))
                 if digest is not None:
                     digests.setdefault(digest, []).append(event.fact.version)
             if not state.events:

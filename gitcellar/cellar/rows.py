@@ -120,6 +120,22 @@ class ActDocument(TypedDict):
     warnings: list[str]
 
 
+class AffectedRow(TypedDict):
+    """A project model's version that came from a recalled base, and the stages that hold it."""
+
+    model: str
+    version: str
+    stages: list[str]
+    withdrawn: bool
+
+
+class RecallDocument(ActDocument):
+    """`gitcellar recall --json`: the base's withdrawal, what came from it, and the tags that withdrew those."""
+
+    affected: list[AffectedRow]
+    cascaded: list[str]
+
+
 class CheckpointRow(TypedDict):
     """A checkpoint's digest. `size` is in bytes."""
 

@@ -191,6 +191,10 @@ ALLOWED: dict[str, Act | ProposedRef | Declaration] = {
         checkpoint=Digest("a" * 64, 7),
         declared=replace(declares("vit-l/base"), tracked=Tracked(digest="a", size=7)),
     ),
+    "a version of a base that stands": replace(
+        event(Assigned("staging", 1), "@1.2.1", model="vit-l/projectA"),
+        base=state_of("vit-l/base", "@1.1", "@1.2", "@1.1!#1"),
+    ),
     "staging, then production": assignment("production", "@1.0", "#staging#1"),
     "back from production": assignment("staging", "@1.0", "#staging#1", "#production#2", at=0),
     "three tags together": replace(assignment("staging", "@1.0"), beside=2),
@@ -458,6 +462,13 @@ REFUSED: dict[str, tuple[Act | ProposedRef | Declaration, list[str]]] = {
     "four tags together": (
         replace(assignment("staging", "@1.0"), beside=3),
         ["S005 vit-l/base#staging#1: pushed with 3 other tags, and GitHub tells of no more than 3"],
+    ),
+    "a version of a recalled base": (
+        replace(
+            event(Assigned("staging", 1), "@1.2.1", model="vit-l/projectA"),
+            base=state_of("vit-l/base", "@1.2", "@1.2!#1"),
+        ),
+        ["S007 vit-l/projectA#staging#1: 1.2.1 came from vit-l/base@1.2, which was withdrawn"],
     ),
     "a word of Windows": (
         registration("vit-l/nul.old", "1.0.0", rules=SEMVER), ["N003 vit-l/nul.old: Windows allows no file named 'nul.old'"],

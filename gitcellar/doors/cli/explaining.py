@@ -116,6 +116,7 @@ def _documents() -> dict[str, Any]:
         "resolve": rows.ResolveDocument,
         "describe": rows.DescribeDocument,
         **dict.fromkeys(acts, rows.ActDocument),
+        "recall": rows.RecallDocument,
         "get": rows.GetDocument,
         "audit": verdict_rows.AuditDocument,
         "check": verdict_rows.CheckDocument,

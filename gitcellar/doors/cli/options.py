@@ -68,7 +68,7 @@ def writer(command: Command) -> Command:
         click.option("-n", "--dry-run", is_flag=True, help="Plan and judge, and write nothing."),
         click.option("--push", is_flag=True, help="Push at once: all of it, or nothing is written."),
         click.option("--remote", metavar="NAME", default="origin", show_default=True, help="The remote to push to."),
-        click.option("-m", "--message", default="", help="Why: a paragraph for the tag's message."),
+        click.option("-m", "--message", "--why", default="", help="Why: a paragraph for the tag's message."),
     )
     for option in (as_json, *reversed(options), in_path):
         command = option(command)

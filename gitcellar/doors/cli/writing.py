@@ -1,4 +1,4 @@
-"""The verbs that write events: register, assign, unassign, rollback, withdraw, deprecate.
+"""The verbs that write events: register, assign, unassign, rollback, withdraw, recall, deprecate.
 
 May import click, cellar and this door's output and options.
 """
@@ -10,7 +10,7 @@ from typing import Literal
 import click
 
 from gitcellar.cellar import writing
-from gitcellar.cellar.rows import SCHEMA, ActDocument
+from gitcellar.cellar.rows import SCHEMA, ActDocument, AffectedRow, RecallDocument
 from gitcellar.cellar.writing import Options, Outcome
 from gitcellar.core.errors import InvalidError
 from gitcellar.core.names import parse_model_name, parse_stage_name
@@ -186,6 +186,64 @@ def withdraw(
 
 
 @click.command()
+@reference_argument
+@click.option("--cascade", is_flag=True, help="Withdraw every version that was tuned from it, too.")
+@writer
+@click.pass_context
+def recall(
+    context: click.Context,
+    ref: str,
+    cascade: bool,
+    dry_run: bool,
+    push: bool,
+    remote: str,
+    message: str,
+    as_json: bool,
+) -> None:
+    """Withdraw a version of a base model, and list what came from it.
+
+    Every version that was tuned from it is listed with the stages where it is live, and none of them enters a stage
+    from then on. Say why: whoever has to react will read it.
+
+    \b
+    Examples:
+      gitcellar recall vit-l/base@1.2 --why "Trained on data that had to be deleted." --push
+      gitcellar recall vit-l/base@1.2 --why "Poisoned." --cascade --push
+      gitcellar recall vit-l/base@1.2 --why "Who would be affected?" --dry-run
+    """
+    from gitcellar.cellar.recalling import recall as recall_base
+
+    if not message:
+        raise click.UsageError("say why: --why TEXT")
+    options = _options(dry_run, push, remote, message)
+    found = recall_base(
+        find_repository(context), parse_reference(ref), cascade=cascade and not dry_run, options=options
+    )
+    affected: list[AffectedRow] = [
+        {
+            "model": each.model.text,
+            "version": str(each.version.version),
+            "stages": list(each.version.stages),
+            "withdrawn": each.version.withdrawn,
+        }
+        for each in found.affected
+    ]
+    cascaded = [tag for outcome in found.cascaded for tag in outcome.tags]
+    if as_json:
+        document: RecallDocument = {**_document(found.outcome, dry_run), "affected": affected, "cascaded": cascaded}
+        print_json(document)
+        return
+    _report(found.outcome, as_json, dry_run, remote)
+    for tag in cascaded:
+        click.echo(tag)
+    for row in affected:
+        live = f"live in {', '.join(row['stages'])}" if row["stages"] else "in no stage"
+        say("Affected", f"{row['model']}@{row['version']}, {'withdrawn, ' if row['withdrawn'] else ''}{live}")
+    if not affected:
+        say("Affected", "nothing was tuned from it")
+
+
+@click.command()
 @model_argument
 @writer
 @click.pass_context
@@ -213,24 +271,27 @@ def _model_or_reference(text: str) -> Reference:
     return Reference(parse_model_name(text), line=())
 
 
+def _document(outcome: Outcome, dry_run: bool) -> ActDocument:
+    return {
+        "schema": SCHEMA,
+        "tags": list(outcome.tags),
+        "created": outcome.created,
+        "pushed": outcome.pushed,
+        "dry_run": dry_run,
+        "model": outcome.model.text,
+        "version": str(outcome.version) if outcome.version else None,
+        "stage": outcome.stage,
+        "commit": outcome.commit,
+        "checkpoint": checkpoint_row(outcome.checkpoint),
+        "reasons": list(outcome.reasons),
+        "warnings": [str(violation) for violation in outcome.warnings],
+    }
+
+
 def _report(outcome: Outcome, as_json: bool, dry_run: bool, remote: str) -> None:
     """The tags on stdout, for scripts; what was done and what comes next on stderr."""
     if as_json:
-        document: ActDocument = {
-            "schema": SCHEMA,
-            "tags": list(outcome.tags),
-            "created": outcome.created,
-            "pushed": outcome.pushed,
-            "dry_run": dry_run,
-            "model": outcome.model.text,
-            "version": str(outcome.version) if outcome.version else None,
-            "stage": outcome.stage,
-            "commit": outcome.commit,
-            "checkpoint": checkpoint_row(outcome.checkpoint),
-            "reasons": list(outcome.reasons),
-            "warnings": [str(violation) for violation in outcome.warnings],
-        }
-        print_json(document)
+        print_json(_document(outcome, dry_run))
         return
     say_verdict(Verdict((), outcome.warnings))
     for tag in outcome.tags:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from gitcellar.core.errors import did_you_mean
 from gitcellar.core.events import Assigned, Registered
+from gitcellar.core.versions import Version
 from gitcellar.policy.change import Act
 from gitcellar.policy.gates import weigh_gates
 from gitcellar.policy.rules import Check, Rule, Violation
@@ -62,6 +63,15 @@ number, or better than that of the version in a stage, of the previous version, 
 the manifest entry at the version's commit, or of the metrics file that it names there.
 
 What to do: `gitcellar gate REF STAGE` shows each gate with its value, limit and margin; train a better version.""",
+)
+S007 = Rule(
+    "S007",
+    "what came from a recalled base enters no stage",
+    """When a version of a base model is withdrawn, what is wrong with it is wrong with every model that was tuned from
+it. They stay where they are until somebody takes them out, and none of them is put into a stage from then on.
+
+What to do: tune the model anew from a base that stands, and promote that version. `gitcellar recall` lists what is
+affected and where it is live.""",
 )
 
 MOST_TAGS = 3
@@ -149,6 +159,18 @@ def check_gates(act: Act) -> Iterable[Violation]:
             yield S006.violation(tag, weighed.reason, hint=f"gitcellar gate {act.model}@VERSION {stage}")
 
 
+def check_recalled(act: Act) -> Iterable[Violation]:
+    if act.base is None or act.rules.scheme != "cellar":
+        return
+    for proposed in act.tags:
+        version = act.state.at_commit.get(proposed.target)
+        base = Version(version.triple[:2]) if version else None
+        if isinstance(proposed.fact, Assigned) and base in act.base.withdrawn:
+            message = f"{version} came from {act.base.name}@{base}, which was withdrawn"
+            hint = f"tune it anew from a version that stands: gitcellar show {act.base.name}"
+            yield S007.violation(act.tag_of(proposed), message, hint=hint)
+
+
 ACT_CHECKS: tuple[Check[Act], ...] = (
     Check(S001, check_known),
     Check(S002, check_registered),
@@ -156,4 +178,5 @@ ACT_CHECKS: tuple[Check[Act], ...] = (
     Check(S004, check_counter),
     Check(S005, check_alone),
     Check(S006, check_gates),
+    Check(S007, check_recalled),
 )
