@@ -38,6 +38,7 @@ class Audit:
     events: tuple[Audited, ...]
     exceptions: tuple[RuleException, ...]
     day: str
+    states: tuple[ModelState, ...]
 
 
 def audit(
@@ -55,7 +56,7 @@ def audit(
     ]
     exceptions = read_policy(repository).exceptions
     concerned = [e for e in exceptions if model is None or e.covers(e.rule, model.text, "")]
-    return Audit(tuple(sorted(found, key=_by_time)), tuple(concerned), read_today())
+    return Audit(tuple(sorted(found, key=_by_time)), tuple(concerned), read_today(), tuple(states))
 
 
 def _by_time(audited: Audited) -> tuple[int, int]:

@@ -105,9 +105,10 @@ def gather_past(repository: GitRepository, events: Iterable[Event]) -> Change:
 
 
 def _as_it_was(act: Act) -> Act:
-    """An act of the past: it came by itself, and before its base was withdrawn, if that ever happened."""
+    """An act of the past: it came by itself, and before its base was withdrawn or a stage frozen."""
     base = act.base
-    return replace(act, beside=0, base=base and replace(base, withdrawn=frozenset(), deprecated=False))
+    rules = replace(act.rules, freezes=())
+    return replace(act, rules=rules, beside=0, base=base and replace(base, withdrawn=frozenset(), deprecated=False))
 
 
 def _gather(

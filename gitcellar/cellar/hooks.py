@@ -18,7 +18,7 @@ from gitcellar.policy.checks.checkpoints import D001
 from gitcellar.policy.config import Policy
 from gitcellar.policy.judge import Verdict, judge, severity_of
 from gitcellar.store.checkpoints import find_lost
-from gitcellar.store.environment import forget_hook_environment, read_today
+from gitcellar.store.environment import forget_hook_environment, read_now, read_today
 from gitcellar.store.git import GitRepository
 from gitcellar.store.hook_files import install_hook, run_chained, uninstall_hook
 
@@ -49,7 +49,7 @@ def _gather(
     policy = _read_policy_before(repository, pushed, remote)
     if policy is None:
         return None
-    return gather_push(repository, pushed, Occasion(policy, read_today(), remote, whole))
+    return gather_push(repository, pushed, Occasion(policy, read_today(), remote, whole, now=read_now()))
 
 
 def _read_policy_before(repository: GitRepository, pushed: Sequence[PushedRef], remote: str | None) -> Policy | None:

@@ -24,6 +24,7 @@ from gitcellar.core.versions import Version
 from gitcellar.policy.change import Act, Declaration, ProposedTag
 from gitcellar.policy.plan import Plan
 from gitcellar.policy.settings import BASE, PREVIOUS, Improvement, ModelRules, matches
+from gitcellar.store.environment import read_today
 from gitcellar.store.git import GitRepository
 
 
@@ -60,6 +61,7 @@ def gather_act(
         state,
         rules,
         base=base,
+        day=read_today(),
         **sort_declared(needed, declared),
         checkpoint=candidate.checkpoint if candidate else None,
         alike=tuple(find_alike(state, details, candidate.checkpoint if candidate else None)),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from gitcellar.core.documents import MAX_BYTES, DocumentError, Fault
 from gitcellar.policy.config import FILE, Policy, parse_policy
+from gitcellar.policy.people import SIGNERS_FILE
 from gitcellar.store.git import GitRepository
 
 
@@ -39,9 +40,21 @@ def read_policy(repository: GitRepository, remote: str | None = "origin") -> Pol
     return Policy() if protected is None else read_policy_at(repository, protected)
 
 
+def find_policy_blob(repository: GitRepository, remote: str | None = "origin") -> str | None:
+    """The id of the policy's file as it judges; None where there is none."""
+    protected = find_protected(repository, remote)
+    name = f"{protected}:{FILE}"
+    found = repository.check_objects([name]).get(name) if protected else None
+    return found.object_id if found else None
+
+
 def read_policy_at(repository: GitRepository, tree: str) -> Policy:
-    """The policy of a commit or tree. A huge one is not read."""
-    header = repository.check_objects([f"{tree}:{FILE}"]).get(f"{tree}:{FILE}")
-    if header is not None and header.size > MAX_BYTES:
-        raise DocumentError([Fault(FILE, 1, (), f"the file has {header.size} bytes, and {MAX_BYTES} are the most")])
-    return parse_policy(repository.read_blobs(tree, [FILE]).get(FILE, b""))
+    """The policy of a commit or tree, with its people. A huge file is not read."""
+    names = {file: f"{tree}:{file}" for file in (FILE, SIGNERS_FILE)}
+    headers = repository.check_objects(names.values())
+    for file, name in names.items():
+        if name in headers and headers[name].size > MAX_BYTES:
+            size = headers[name].size
+            raise DocumentError([Fault(file, 1, (), f"the file has {size} bytes, and {MAX_BYTES} are the most")])
+    found = repository.read_blobs(tree, [FILE, SIGNERS_FILE])
+    return parse_policy(found.get(FILE, b""), signers=found.get(SIGNERS_FILE, b""))

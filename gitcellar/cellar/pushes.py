@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from gitcellar.cellar.authority import with_authority
 from gitcellar.cellar.evidence import read_declarations
 from gitcellar.cellar.judging import find_blocking, find_needed, find_unreachable, sort_declared
 from gitcellar.core.chain import read_links, walk_back
@@ -38,12 +39,14 @@ class Occasion:
     """When and where a push is judged. `remote` is where it goes, as seen from a clone; None on the server itself.
 
     `whole` is False where one ref is shown at a time, as to the update hook: what comes with it is not known then.
+    `now` is seconds UTC; None where what happened long ago is judged, each event at its own time.
     """
 
     policy: Policy
     day: str
     remote: str | None = None
     whole: bool = True
+    now: int | None = None
 
 
 def gather_push(repository: GitRepository, pushed: Sequence[PushedRef], occasion: Occasion) -> Change:
@@ -175,7 +178,15 @@ class _Gathering:
         base = self.state_with_new(model.base) if model.kind == "project" else None
         for event, state in replay_events(model, before, after):
             proposed = ProposedTag(model, event.fact, event.commit or event.object_id, self.describe(event))
-            act = Act(model, (proposed,), state, self.rules_of(model), base, beside=len(self.new_tags) - 1)
+            act = Act(
+                model,
+                (proposed,),
+                state,
+                self.rules_of(model),
+                base,
+                beside=len(self.new_tags) - 1,
+                day=self.occasion.day,
+            )
             if isinstance(event.fact, Registered):
                 digest = self.digest_of(event)
                 act = replace(act, checkpoint=digest, alike=tuple(digests.get(digest, ()) if digest else ()))
@@ -196,7 +207,7 @@ class _Gathering:
             # A tag object that git would not have written is judged as none.
             kind = "commit" if header is None or header.kind != "tag" else "malformed"
             return WrittenTag(event.tag, kind)
-        return WrittenTag(event.tag, "tag", found.field, found.target_kind)
+        return WrittenTag(event.tag, "tag", found.field, found.target_kind, event.object_id)
 
     def digest_of(self, event: Event) -> Digest | None:
         found = self.objects.get(event.object_id)
@@ -212,7 +223,7 @@ class _Gathering:
         for act, bearing in zip(acts, needed, strict=True):
             outside = act.registers and act.tags[0].target in self.outside(act.rules)
             completed.append(replace(act, **sort_declared(bearing, declared), unreachable=bool(outside)))
-        return completed
+        return with_authority(self.repository, completed, now=self.occasion.now)
 
     def outside(self, rules: ModelRules) -> set[str]:
         """The registered commits that no protected branch contains, not even as the push leaves it."""

@@ -118,6 +118,12 @@ def find_alike(state: ModelState, details: Mapping[str, tuple[str, Details]], di
     return [version for version, found in recorded if digest and found and found.sha256 == digest.sha256]
 
 
+def read_details_of(repository: GitRepository, held: VersionState) -> Details | None:
+    """What the tag object says that registered a version; None for a lightweight tag."""
+    found = repository.read_details([f"refs/tags/{held.tag}"]).get(held.tag)
+    return found[1] if found else None
+
+
 @contextmanager
 def with_objects(source: RefSource, model: ModelName | None) -> Iterator[GitRepository]:
     """A repository whose tag objects can be read: the source itself, or a throw-away one with a remote's tags."""

@@ -45,7 +45,7 @@ class AnomalyRow(TypedDict):
 
 
 class ModelRow(TypedDict):
-    """A model and everything about it that refs say."""
+    """A model and everything about it that refs say. `unratified` are stages entered by broken glass, and its claim."""
 
     name: str
     rack: str | None
@@ -55,6 +55,7 @@ class ModelRow(TypedDict):
     deprecated: bool
     versions: list[VersionRow]
     stages: dict[str, StageRow]
+    unratified: dict[str, str]
     anomalies: list[AnomalyRow]
 
 
@@ -229,6 +230,7 @@ def model_row(state: ModelState) -> ModelRow:
             stage: {"version": str(held.version), "tag": held.tag, "commit": held.commit}
             for stage, held in sorted(state.stages.items())
         },
+        "unratified": dict(sorted(state.unratified.items())),
         "anomalies": [{"code": a.code, "tag": a.tag, "message": a.message} for a in state.anomalies],
     }
 

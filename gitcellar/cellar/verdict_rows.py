@@ -120,6 +120,36 @@ class GateDocument(TypedDict):
     gates: list[GateRow]
 
 
+class ClaimRow(TypedDict):
+    """A claim on a version. `by` is the person whose key signed it; `fault` says why it counts for nothing."""
+
+    tag: str
+    claim: str
+    by: str | None
+    role: str | None
+    until: str | None
+    against: int | None
+    result: str | None
+    metrics: dict[str, float]
+    report: str | None
+    policy: str | None
+    counts: bool
+    fault: str | None
+    message: str
+
+
+class ClaimsDocument(TypedDict):
+    """`gitcellar claims --json`. `approved` and `missing` are about `stage`, where one was named."""
+
+    schema: int
+    model: str
+    version: str
+    stage: str | None
+    approved: bool | None
+    missing: list[str]
+    claims: list[ClaimRow]
+
+
 class AuditRow(EventRow):
     """An event, and what today's policy says of it: the rules that it breaks, and the exceptions that excuse it."""
 

@@ -9,7 +9,9 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
+from gitcellar.cellar.authority import find_own_signer, with_authority
 from gitcellar.cellar.describing import read_entry, require_entry
 from gitcellar.cellar.getting import read_tracking
 from gitcellar.cellar.judging import Candidate, find_change_base, gather_act
@@ -17,6 +19,7 @@ from gitcellar.cellar.moving import LostRaceError, fetch_models, find_unpushed, 
 from gitcellar.cellar.policies import read_policy
 from gitcellar.cellar.reading import detail_events, read_state, unknown_model
 from gitcellar.core.chain import PREVIOUS
+from gitcellar.core.claims import format_statement
 from gitcellar.core.digests import Digest
 from gitcellar.core.errors import NotFoundError
 from gitcellar.core.events import Registered
@@ -28,6 +31,7 @@ from gitcellar.core.tags import model_patterns, tip_ref
 from gitcellar.core.trailers import FORMAT, format_message
 from gitcellar.core.versions import Version
 from gitcellar.policy.change import Act, Change, ProposedTag
+from gitcellar.policy.checks.authority import asks_who
 from gitcellar.policy.judge import RefusedError, judge
 from gitcellar.policy.plan import (
     Plan,
@@ -44,9 +48,10 @@ from gitcellar.policy.schemes import Bump
 from gitcellar.policy.settings import ModelRules
 from gitcellar.store.checkpoints import Progress, is_changed, opened, silent
 from gitcellar.store.delivery import read_digest
-from gitcellar.store.environment import read_today
+from gitcellar.store.environment import read_now, read_today
 from gitcellar.store.git import GitRepository, Identity, RefUpdate
 from gitcellar.store.git_errors import GitError
+from gitcellar.store.signatures import SigningKey, find_signing_key, sign
 from gitcellar.store.tracking import tracking_files
 
 _ATTEMPTS = 12
@@ -56,13 +61,17 @@ _JITTER = random.SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How an act is carried out: whether only planned and judged, whether pushed and where, and what it says."""
+    """How an act is carried out: whether only planned and judged, whether pushed and where, and what it says.
+
+    Tags are signed or not as `sign` says; where it is None, where git's settings or the policy ask for it.
+    """
 
     dry_run: bool = False
     push: bool = False
     remote: str = "origin"
     message: str = ""
     progress: Progress = silent
+    sign: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,7 @@ class Outcome:
 
 
 DEFAULT = Options()
+Planning = Callable[[ModelState, ModelRules], Plan]
 
 
 def register(
@@ -115,14 +125,16 @@ def register(
 
 def assign(repository: GitRepository, reference: Reference, stage: str, *, options: Options = DEFAULT) -> Outcome:
     """Put the version that a reference means into a stage."""
-    return _act_on(
-        repository, reference.model, lambda state: plan_assign(state, find_referenced(reference, state), stage), options
-    )
+
+    def plan(state: ModelState, rules: ModelRules) -> Plan:
+        return plan_assign(state, rules, find_referenced(reference, state), stage)
+
+    return act_on(repository, reference.model, plan, options)
 
 
 def unassign(repository: GitRepository, model: ModelName, stage: str, *, options: Options = DEFAULT) -> Outcome:
     """Empty a stage."""
-    return _act_on(repository, model, lambda state: plan_unassign(state, stage), options)
+    return act_on(repository, model, lambda state, _: plan_unassign(state, stage), options)
 
 
 def rollback(
@@ -134,28 +146,31 @@ def rollback(
     options: Options = DEFAULT,
 ) -> Outcome:
     """Put back what held a stage before, or the version `to` that held it once, as a new event."""
-    return _act_on(repository, model, lambda state: plan_rollback(state, stage, to), options)
+    return act_on(repository, model, lambda state, rules: plan_rollback(state, rules, stage, to), options)
 
 
 def withdraw(repository: GitRepository, reference: Reference, *, options: Options = DEFAULT) -> Outcome:
     """Recall a version."""
-    return _act_on(
-        repository, reference.model, lambda state: plan_withdraw(state, find_referenced(reference, state)), options
+    return act_on(
+        repository, reference.model, lambda state, _: plan_withdraw(state, find_referenced(reference, state)), options
     )
 
 
 def deprecate(repository: GitRepository, model: ModelName, *, options: Options = DEFAULT) -> Outcome:
     """Deprecate a whole model."""
-    return _act_on(repository, model, plan_deprecate, options)
+    return act_on(repository, model, lambda state, _: plan_deprecate(state), options)
 
 
-def _act_on(
-    repository: GitRepository, model: ModelName, plan: Callable[[ModelState], Plan], options: Options
-) -> Outcome:
+def act_on(repository: GitRepository, model: ModelName, plan: Planning, options: Options) -> Outcome:
+    """Carry out what `plan` makes of a model's state and rules, anew where somebody else was first.
+
+    Raise NotFoundError for a model without tags, and RefusedError where the policy does not allow it.
+    """
+
     def plan_known(state: ModelState, rules: ModelRules) -> Plan:
         if not state.events:
             raise unknown_model(repository, model)
-        return plan(state)
+        return plan(state, rules)
 
     return _Act(repository, model, plan_known, None, options).carry_out()
 
@@ -166,7 +181,7 @@ class _Act:
 
     repository: GitRepository
     model: ModelName
-    plan: Callable[[ModelState, ModelRules], Plan]
+    plan: Planning
     weigh: Callable[[], Candidate] | None
     options: Options
     candidate: Candidate | None = None
@@ -198,6 +213,9 @@ class _Act:
         if plan.tags and self.weigh and self.candidate is None:
             self.candidate = self.weigh()
         act = gather_act(self.repository, plan, state, rules, self.candidate, remote=self.options.remote)
+        asked = any(asks_who(proposed.fact, rules) for proposed in plan.tags)
+        own = find_own_signer(self.repository, rules, act.day) if asked else None
+        act = with_authority(self.repository, [act], now=read_now(), own=own)[0]
         verdict = judge(Change(read_today(), (act,)))
         if not verdict.ok:
             raise RefusedError(verdict)
@@ -217,6 +235,7 @@ class _Act:
     def make_tags(self, act: Act, plan: Plan, tip: str | None) -> tuple[RefUpdate, ...]:
         """Store the tag objects, each naming the one before, and no ref yet: so far nothing has happened."""
         by = self.repository.read_identity()
+        key = self.find_key(act)
         details = self.repository.read_details(model_patterns(self.model))
         # Readers that go by time, GTO above all, must find the order that the counters say.
         at = max((found.at for _, found in details.values()), default=0)
@@ -230,13 +249,27 @@ class _Act:
             at = max(by.at, at + 1)
             previous = self.repository.write_tag(
                 tag,
-                proposed.target,
-                kind="commit",
+                proposed.object_id or proposed.target,
+                kind="tag" if proposed.object_id else "commit",
                 by=Identity(by.name, by.email, at, by.utc_offset),
                 message=format_message(plan.subject, self.options.message, _trailers(proposed, act, previous)),
+                sign=partial(sign, key=key) if key else None,
             )
             updates.append(RefUpdate(f"refs/tags/{tag}", previous))
         return tuple(updates)
+
+    def find_key(self, act: Act) -> SigningKey | None:
+        """The key to sign with; None where neither the caller nor git nor the policy asks for a signature."""
+        if self.options.sign is False:
+            return None
+        config = self.repository.read_signing_config()
+        wants = config.get("tag.gpgsign") in ("true", "yes", "on", "1") or self.options.sign
+        key = find_signing_key(config)
+        if key is None and wants:
+            hint = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub"
+            raise NotFoundError("git has no key to sign with here", hint=hint)
+        asked = any(asks_who(proposed.fact, act.rules) for proposed in act.tags)
+        return key if wants or (asked and key is not None and key.public is not None) else None
 
     def write_refs(self, updates: tuple[RefUpdate, ...], act: Act, tip: str | None, *, pushed: bool) -> None:
         """Create the tags and move the tip from `tip`, together. Raise LostRaceError where somebody else was first."""
@@ -280,6 +313,8 @@ def _trailers(proposed: ProposedTag, act: Act, previous: str | None) -> list[tup
         base = find_change_base(act)
         trailers += [("Base", str(base))] if base else []
         trailers += [("Checkpoint", str(act.checkpoint))] if act.checkpoint else []
+    if proposed.statement is not None:
+        trailers += format_statement(proposed.statement)
     return trailers + ([(PREVIOUS, previous)] if previous else [])
 
 

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from gitcellar.core.versions import Version
 
+# What a claim about a stage begins with, where it changes what is so: the glass was broken, and that was ratified.
+BYPASSED, RATIFIED = "bypassed", "ratified"
+
 
 @dataclass(frozen=True, slots=True)
 class Registered:

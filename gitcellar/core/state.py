@@ -4,10 +4,20 @@ Ref names and commits are enough: no tag object is opened. May import names, ver
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from gitcellar.core.events import Assigned, Deprecated, Event, Registered, Unassigned, Withdrawn
+from gitcellar.core.events import (
+    BYPASSED,
+    RATIFIED,
+    Assigned,
+    Claimed,
+    Deprecated,
+    Event,
+    Registered,
+    Unassigned,
+    Withdrawn,
+)
 from gitcellar.core.names import ModelName
 from gitcellar.core.versions import Version, by_precedence, newest
 
@@ -51,7 +61,10 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """Everything that the refs say of one model. `events` are in the listing's order, `anomalies` as they were met."""
+    """Everything that the refs say of one model. `events` are in the listing's order, `anomalies` as they were met.
+
+    `unratified` are the stages that hold what somebody put there by breaking the glass, with the claim that says so.
+    """
 
     name: ModelName
     events: tuple[Event, ...]
@@ -62,6 +75,7 @@ class ModelState:
     last_stages: Mapping[Version, str]
     deprecated: bool
     anomalies: tuple[Anomaly, ...]
+    unratified: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def versions(self) -> list[VersionState]:
@@ -93,6 +107,10 @@ class ModelState:
     def next_counter(self) -> int:
         """The number of the model's next counted event."""
         return max((event.fact.counter for event in self.events), default=0) + 1
+
+    def stage_counter(self, stage: str) -> int:
+        """The counter of the last event of a stage, by which one moment of it differs from all others; 0 before any."""
+        return max((event.fact.counter for event in self.events if event.stage == stage), default=0)
 
     def predecessor(self, version: Version) -> Version | None:
         """The newest final version before `version` under the same X that was not withdrawn."""
@@ -192,6 +210,7 @@ class _Fold:
         self.last_stages: dict[Version, str] = {}
         self.deprecated = False
         self.anomalies: list[Anomaly] = []
+        self.broken: dict[str, tuple[Version, str]] = {}
         self.last_counted = (0, "")
 
     def snapshot(self, name: ModelName, events: tuple[Event, ...]) -> ModelState:
@@ -205,6 +224,11 @@ class _Fold:
             dict(self.last_stages),
             self.deprecated,
             tuple(self.anomalies),
+            {
+                stage: tag
+                for stage, (version, tag) in self.broken.items()
+                if stage in self.stages and self.stages[stage].version == version
+            },
         )
 
     def apply(self, event: Event) -> None:
@@ -233,6 +257,15 @@ class _Fold:
             self.report("unregistered", event, f"{fact.version} is not registered")
         elif isinstance(fact, Withdrawn):
             self.withdrawn.add(fact.version)
+        else:
+            self.claim(event, fact)
+
+    def claim(self, event: Event, fact: Claimed) -> None:
+        kind, _, about = fact.claim.partition(".")
+        if kind == BYPASSED:
+            self.broken[about] = (fact.version, event.tag)
+        elif kind == RATIFIED and self.broken.get(about, (None, ""))[0] == fact.version:
+            del self.broken[about]
 
     def register(self, event: Event, commit: str, version: Version) -> None:
         known = self.registrations.setdefault(version, event)

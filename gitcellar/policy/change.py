@@ -6,6 +6,7 @@ May import core and policy.settings.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gitcellar.core.claims import Statement
 from gitcellar.core.digests import Digest
 from gitcellar.core.documents import Fault
 from gitcellar.core.events import Fact, Registered
@@ -15,6 +16,8 @@ from gitcellar.core.names import ModelName
 from gitcellar.core.state import ModelState
 from gitcellar.core.tags import format_tag
 from gitcellar.core.versions import Version
+from gitcellar.policy.approvals import Attested, Hearing
+from gitcellar.policy.people import Signer
 from gitcellar.policy.settings import ModelRules
 
 
@@ -23,23 +26,30 @@ class WrittenTag:
     """A proposed tag that exists already, for it is pushed rather than planned.
 
     `kind` is the type of the object that the ref would hold, or `malformed` for a tag that git would not write; `field`
-    the name that a tag object has inside, `target_kind` the type of what it points at.
+    the name that a tag object has inside, `target_kind` the type of what it points at, and
+    `object_id` the object itself.
     """
 
     name: str
     kind: str
     field: str | None = None
     target_kind: str | None = None
+    object_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ProposedTag:
-    """A tag that would be written. `target` is the id of the object that it would point at, through all layers."""
+    """A tag that would be written. `target` is the id of the object that it would point at, through all layers.
+
+    A claim that is planned makes a `statement` about the tag object `object_id`.
+    """
 
     model: ModelName
     fact: Fact
     target: str
     written: WrittenTag | None = None
+    statement: Statement | None = None
+    object_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +106,10 @@ class Act:
     models, read for a model's first tag alone; `blocking` the tags that stand where its folder must. `beside` counts
     the registry tags of the same push. `unreachable` where no protected branch contains the commit. `lost` names the
     objects that the DVC remote was asked for and does not have; `measured` is the checkpoint's digest, where the data
-    was read for it. `rivals` are the metrics that gates compare with, by what they improve on.
+    was read for it. `rivals` are the metrics that gates compare with, by what they improve on. `day` is that of the
+    act, as 2026-11-30 in UTC. Who stands behind it is read only where the rules ask: `signer` of its tags, `author` who
+    signed the registration of the version, and the `claims` on it. `ages` are the seconds since the version entered
+    each stage that holds it, and `left` those since the stage that it enters held it last.
     """
 
     model: ModelName
@@ -115,6 +128,16 @@ class Act:
     measured: Digest | None = None
     lost: tuple[str, ...] = ()
     rivals: Mapping[str, Metrics] = field(default_factory=dict)
+    day: str = ""
+    signer: Signer | None = None
+    author: Signer | None = None
+    claims: tuple[Attested, ...] = ()
+    ages: Mapping[str, int] = field(default_factory=dict)
+    left: int | None = None
+
+    def hearing(self, version: Version) -> Hearing:
+        """What bears on whether `version` may enter a stage."""
+        return Hearing(self.state, self.rules, version, self.day, self.claims, self.author, self.signer)
 
     @property
     def entry(self) -> Entry | None:

@@ -1,6 +1,7 @@
-"""Is a version good enough for a stage? Gates on metrics: a limit, or an improvement on another version.
+"""Is a version good enough for a stage? Gates: on metrics, on claims, on its age in another stage.
 
-Pure arithmetic; which numbers there are is the act's evidence. May import core and policy.change.
+Pure arithmetic; which numbers and claims there are is the act's evidence. May import core, and policy's change and
+approvals.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from gitcellar.core.claims import CLEAN, EVALUATED, SCANNED, digest_command
 from gitcellar.core.events import Assigned
 from gitcellar.core.metrics import Metrics
 from gitcellar.core.state import ModelState
+from gitcellar.policy.approvals import Attested, find_claim_fault
 from gitcellar.policy.change import Act
-from gitcellar.policy.settings import Gate, Improvement, Limit
+from gitcellar.policy.settings import Aged, Commanded, Evaluated, Gate, Improvement, Limit, Scanned
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,31 @@ def has_held(state: ModelState, commit: str, stage: str) -> bool:
 
 def weigh_gate(gate: Gate, act: Act) -> Weighed:
     """One gate held against the version that an act is about."""
-    metrics = act.declared.metrics if act.declared else {}
-    value = metrics.get(gate.metric)
+    match gate:
+        case Evaluated():
+            return _weigh_claim(gate, act)
+        case Aged():
+            return _weigh_age(gate, act)
+        case Scanned():
+            return _weigh_scans(gate, act)
+        case Commanded():
+            return _weigh_command(gate, act)
+        case Limit() | Improvement():
+            return _weigh_metric(gate, act)
+
+
+def find_metrics(act: Act) -> Metrics:
+    """The version's numbers: its manifest's, and what claims add to them. No claim outdoes the manifest."""
+    claimed = {
+        name: value for claim in _find_valid(act, EVALUATED) for name, value in claim.claim.statement.metrics.items()
+    }
+    return {**claimed, **(act.declared.metrics if act.declared else {})}
+
+
+def _weigh_metric(gate: Limit | Improvement, act: Act) -> Weighed:
+    value = find_metrics(act).get(gate.metric)
     if value is None:
-        return Weighed(spell_gate(gate), None, None, None, False, f"there is no metric {gate.metric}")
+        return _without_number(gate, f"there is no metric {gate.metric}", met=False)
     if isinstance(gate, Limit):
         return _weigh_limit(gate, value)
     rival = act.rivals.get(gate.improves_on)
@@ -66,10 +90,68 @@ def weigh_gate(gate: Gate, act: Act) -> Weighed:
     return _weigh_improvement(gate, value, rival)
 
 
+def _weigh_claim(gate: Evaluated, act: Act) -> Weighed:
+    people = act.rules.people
+    for attested in _find_valid(act, EVALUATED):
+        by = attested.signer.principal
+        if attested.claim.about == gate.claim.partition(".")[2] and (not gate.by or people.fits(by, gate.by)):
+            return _without_number(gate, f"{gate.claim} is claimed by {by or 'somebody'}", met=True)
+    return _without_number(gate, f"{spell_gate(gate)} is missing", met=False)
+
+
+def _weigh_age(gate: Aged, act: Act) -> Weighed:
+    age = act.ages.get(gate.stage)
+    if age is None:
+        return _without_number(gate, f"it is not in {gate.stage}", met=False)
+    hours, limit = age / 3600, gate.seconds / 3600
+    must = "" if age >= gate.seconds else "and must be "
+    reason = f"it is in {gate.stage} for {hours:.1f} h, {must}at least {limit:g}"
+    return Weighed(spell_gate(gate), round(hours, 2), limit, round(hours - limit, 2), age >= gate.seconds, reason)
+
+
+def _weigh_scans(gate: Scanned, act: Act) -> Weighed:
+    # A later scan of the same name stands for the ones before it.
+    results = {a.claim.about: a.claim.statement.result or "without a result" for a in _find_valid(act, SCANNED)}
+    if not results:
+        return _without_number(gate, "it was not scanned", met=False)
+    dirty = [f"{name}: {result}" for name, result in results.items() if result != CLEAN]
+    return _without_number(gate, "; ".join(dirty) or f"scanned clean by {', '.join(results)}", met=not dirty)
+
+
+def _weigh_command(gate: Commanded, act: Act) -> Weighed:
+    digest = digest_command(gate.command)
+    ran = [a for a in _find_valid(act, EVALUATED) if a.claim.statement.command == digest]
+    word = spell_gate(gate)
+    return _without_number(gate, f"{word} succeeded" if ran else f"{word} was not run, or failed", met=bool(ran))
+
+
+def _find_valid(act: Act, kind: str) -> list[Attested]:
+    """The claims of a kind on the version that count, the oldest first."""
+    version = next((act.state.at_commit.get(p.target) for p in act.tags if isinstance(p.fact, Assigned)), None)
+    if version is None or not act.claims:
+        return []
+    hearing = act.hearing(version)
+    found = [a for a in act.claims if a.claim.kind == kind and a.claim.version == version]
+    found = [attested for attested in found if find_claim_fault(attested, hearing) is None]
+    return sorted(found, key=lambda attested: attested.claim.counter)
+
+
+def _without_number(gate: Gate, reason: str, *, met: bool) -> Weighed:
+    return Weighed(spell_gate(gate), None, None, None, met, reason)
+
+
 def spell_gate(gate: Gate) -> str:
     """A gate in words."""
     if isinstance(gate, Limit):
         return f"{gate.metric} at {'least' if gate.at_least is not None else 'most'} {_bound(gate):g}"
+    if isinstance(gate, Evaluated):
+        return f"{gate.claim} by {' or '.join(gate.by)}" if gate.by else gate.claim
+    if isinstance(gate, Aged):
+        return f"{gate.written} in {gate.stage}"
+    if isinstance(gate, Scanned):
+        return "a clean scan"
+    if isinstance(gate, Commanded):
+        return " ".join(gate.command)
     by = f" by {gate.by}" if gate.by != "0" else ""
     return f"{gate.metric} {'above' if gate.higher_is_better else 'below'} that of {gate.improves_on}{by}"
 
@@ -94,12 +176,12 @@ def _weigh_improvement(gate: Improvement, value: float, rival: Metrics) -> Weigh
     return _told(gate, value, float(limit), float(margin), met=margin >= 0 if by else margin > 0)
 
 
-def _told(gate: Gate, value: float, limit: float, margin: float, *, met: bool) -> Weighed:
+def _told(gate: Limit | Improvement, value: float, limit: float, margin: float, *, met: bool) -> Weighed:
     reason = f"{gate.metric} is {value:g}, {'' if met else 'and must be '}{_side(gate)} {limit:g}"
     return Weighed(spell_gate(gate), value, limit, margin, met, reason)
 
 
-def _side(gate: Gate) -> str:
+def _side(gate: Limit | Improvement) -> str:
     rising = gate.at_least is not None if isinstance(gate, Limit) else gate.higher_is_better
     if isinstance(gate, Improvement) and gate.by == "0":
         return "above" if rising else "below"

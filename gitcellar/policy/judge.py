@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gitcellar.core.errors import NO, CellarError
 from gitcellar.core.names import ModelName
 from gitcellar.policy.change import Change
-from gitcellar.policy.checks import checkpoints, contracts, lineage, metadata, names, stages, versions
+from gitcellar.policy.checks import authority, checkpoints, contracts, lineage, metadata, names, stages, versions
 from gitcellar.policy.rules import Check, Judged, Rule, Violation
 from gitcellar.policy.settings import ModelRules, RuleException
 
@@ -18,13 +18,14 @@ _ACT_CHECKS = (
     *metadata.ACT_CHECKS,
     *checkpoints.ACT_CHECKS,
     *stages.ACT_CHECKS,
+    *authority.ACT_CHECKS,
 )
 _REF_CHECKS = (*names.REF_CHECKS, *versions.REF_CHECKS)
 _DECLARATION_CHECKS = (*lineage.DECLARATION_CHECKS, *metadata.DECLARATION_CHECKS)
 RULES: tuple[Rule, ...] = tuple(
     sorted(
         {check.rule for checks in (_ACT_CHECKS, _REF_CHECKS, _DECLARATION_CHECKS) for check in checks},
-        key=lambda rule: ("NVCLMDS".index(rule.id[0]), rule.id),
+        key=lambda rule: ("NVCLMDSA".index(rule.id[0]), rule.id),
     )
 )
 
@@ -49,6 +50,11 @@ class Verdict:
     def ok(self) -> bool:
         """Whether the change is allowed."""
         return not self.violations
+
+    @property
+    def waits(self) -> bool:
+        """Whether everything that is missing is what time or other people will bring."""
+        return bool(self.violations) and all(violation.waits for violation in self.violations)
 
 
 class RefusedError(CellarError):

@@ -5,13 +5,24 @@ Planning asks only what is meant; whether it is allowed is the judge's question.
 
 from dataclasses import dataclass, replace
 
+from gitcellar.core.claims import Statement
 from gitcellar.core.contract import compare_contracts
 from gitcellar.core.errors import InvalidError, NotFoundError
-from gitcellar.core.events import Assigned, Deprecated, Event, Fact, Registered, Unassigned, Withdrawn
+from gitcellar.core.events import (
+    BYPASSED,
+    Assigned,
+    Claimed,
+    Deprecated,
+    Event,
+    Fact,
+    Registered,
+    Unassigned,
+    Withdrawn,
+)
 from gitcellar.core.manifest import Contract, Entry
 from gitcellar.core.names import ModelName
 from gitcellar.core.references import parse_reference
-from gitcellar.core.state import ModelState, VersionState
+from gitcellar.core.state import ARCHIVED, ModelState, VersionState
 from gitcellar.core.versions import Version
 from gitcellar.policy.change import ProposedTag
 from gitcellar.policy.schemes import Bump, scheme_of
@@ -64,12 +75,27 @@ def find_promising(state: ModelState, rules: ModelRules, entry: Entry) -> Versio
     return state.predecessor(following) if following is not None else None
 
 
-def plan_assign(state: ModelState, held: VersionState, stage: str) -> Plan:
+def plan_assign(state: ModelState, rules: ModelRules, held: VersionState, stage: str) -> Plan:
     """Put a version into a stage."""
     if stage in held.stages:
         return Plan(state.name, f"{state.name} {held.version} is in {stage} already", held.version, stage)
-    fact = Assigned(stage, state.next_counter)
-    return _plan(state, f"Assign {state.name} {held.version} to {stage}", fact, held.commit, held.version, stage)
+    return _plan_entry(state, rules, f"Assign {state.name} {held.version} to {stage}", held, stage)
+
+
+def plan_claim(state: ModelState, held: VersionState, claim: str, subject: str, statement: Statement) -> Plan:
+    """State something about a version, such as `approved.production`."""
+    stage = claim.partition(".")[2] if statement.stage else None
+    proposed = _claim(state, held, claim, statement, state.next_counter)
+    return Plan(state.name, subject, held.version, stage, (proposed,))
+
+
+def plan_break_glass(
+    state: ModelState, rules: ModelRules, held: VersionState, stage: str, statement: Statement
+) -> Plan:
+    """Put a version into a stage without the approvals that it asks for, and say so in the same act."""
+    claim = _claim(state, held, f"{BYPASSED}.{stage}", statement, state.next_counter)
+    subject = f"Break the glass: assign {state.name} {held.version} to {stage}"
+    return _plan_entry(state, rules, subject, held, stage, before=claim)
 
 
 def plan_unassign(state: ModelState, stage: str) -> Plan:
@@ -100,7 +126,7 @@ def plan_deprecate(state: ModelState) -> Plan:
     return _plan(state, f"Deprecate {state.name}", Deprecated(state.next_counter), commit, None)
 
 
-def plan_rollback(state: ModelState, stage: str, to: Version | None = None) -> Plan:
+def plan_rollback(state: ModelState, rules: ModelRules, stage: str, to: Version | None = None) -> Plan:
     """Put back what held the stage before the version in it, or `to`, which held it at any time.
 
     Raise NotFoundError where nothing did, or `to` did not, or was withdrawn.
@@ -131,15 +157,40 @@ def plan_rollback(state: ModelState, stage: str, to: Version | None = None) -> P
             f"nothing that still stands held {stage} of {state.name} before {now or 'this'}",
             hint=f"gitcellar history {state.name}",
         )
-    fact = Assigned(stage, state.next_counter)
-    subject = f"Roll back {stage} of {state.name} to {found.version}"
-    return _plan(state, subject, fact, found.commit, found.version, stage)
+    return _plan_entry(state, rules, f"Roll back {stage} of {state.name} to {found.version}", found, stage)
 
 
 def _assignments(state: ModelState, stage: str) -> list[Event]:
     """The assignments to a stage, the oldest first."""
     found = [event for event in state.events if isinstance(event.fact, Assigned) and event.fact.stage == stage]
     return sorted(found, key=lambda event: event.fact.counter)
+
+
+def _claim(state: ModelState, held: VersionState, claim: str, statement: Statement, counter: int) -> ProposedTag:
+    """A claim, which points at the version's own tag, so that it is about that registration and no other."""
+    fact = Claimed(held.version, claim, counter)
+    return ProposedTag(state.name, fact, held.commit, statement=statement, object_id=held.object_id)
+
+
+def _plan_entry(
+    state: ModelState,
+    rules: ModelRules,
+    subject: str,
+    held: VersionState,
+    stage: str,
+    *,
+    before: ProposedTag | None = None,
+) -> Plan:
+    """A version's entry into a stage; what an exclusive one held, and nothing else holds, is archived with it."""
+    counter = state.next_counter + (1 if before else 0)
+    tags = [*([before] if before else []), ProposedTag(state.name, Assigned(stage, counter), held.commit)]
+    holds = state.stages.get(stage)
+    displaced = state.find(holds.version) if holds else None
+    into, archive = rules.stages.get(stage), rules.stages.get(ARCHIVED)
+    opened = archive is not None and (archive.entered_from is None or stage in archive.entered_from)
+    if displaced and into and into.exclusive and opened and displaced.stages == (stage,):
+        tags.append(ProposedTag(state.name, Assigned(ARCHIVED, counter + 1), displaced.commit))
+    return Plan(state.name, subject, held.version, stage, tuple(tags))
 
 
 def _plan(

@@ -11,7 +11,8 @@ from gitcellar.policy.settings import Severity
 class Violation:
     """One reason to refuse a change: the rule, what it is about (a tag as a rule), why, and what to type instead.
 
-    `file` and `line` say where in a file it can be mended, for a fault of a file.
+    `file` and `line` say where in a file it can be mended, for a fault of a file. What `waits` is mended by time or by
+    other people, and not by asking otherwise.
     """
 
     rule: str
@@ -20,6 +21,7 @@ class Violation:
     hint: str | None = None
     file: str | None = None
     line: int | None = None
+    waits: bool = False
 
     def __str__(self) -> str:
         return f"{self.rule} {self.subject}: {self.message}"
@@ -33,12 +35,13 @@ class Rule:
     reason: str
     page: str
     severity: Severity = "error"
+    waits: bool = False
 
     def violation(
         self, subject: str, message: str, *, hint: str | None = None, file: str | None = None, line: int | None = None
     ) -> Violation:
         """This rule broken by `subject`."""
-        return Violation(self.id, subject, message, hint, file, line)
+        return Violation(self.id, subject, message, hint, file, line, self.waits)
 
 
 Judged = TypeVar("Judged")

@@ -1,7 +1,10 @@
 """What applies to one model? The policy as values, once every section that names the model has had its say.
 
-Made by policy.config; a plain value, so that the judge and its checks need no YAML. May import core alone.
+Made by policy.config; a plain value, so that the judge and its checks need no YAML. May import core, people and
+schemes.
 """
+
+from __future__ import annotations
 
 import re
 from collections.abc import Mapping
@@ -9,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gitcellar.core.tags import Dialect
+from gitcellar.policy.people import People
 from gitcellar.policy.schemes import SchemeName
 
 Severity = Literal["error", "warning", "off"]
@@ -39,23 +43,90 @@ class Improvement:
     higher_is_better: bool = True
 
 
-Gate = Limit | Improvement
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Somebody of `by`, a role or a person, claimed something about the version: `evaluated.fairness`."""
+
+    claim: str
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Aged:
+    """The version has been in a stage for so many seconds. `written` is how the policy says it: `24h`."""
+
+    stage: str
+    seconds: int
+    written: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """Every scan of the version found it clean, and there was one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commanded:
+    """A command, run by CI, succeeded for the version, and a claim says so."""
+
+    command: tuple[str, ...]
+
+
+Gate = Limit | Improvement | Evaluated | Aged | Scanned | Commanded
 
 # What a gate may improve on beside a stage.
 PREVIOUS, BASE = "previous", "base"
 
 
 @dataclass(frozen=True, slots=True)
+class Approvals:
+    """How many people must approve, how many of them in each role, and whose approval counts for nothing."""
+
+    count: int = 1
+    roles: Mapping[str, int] = field(default_factory=dict)
+    excluded: tuple[str, ...] = ("author",)
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """Who may promote without approvals in an emergency, and within how many seconds that must be ratified."""
+
+    by: tuple[str, ...]
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ComingBack:
+    """Who may put back without approvals a version that the stage held within so many seconds."""
+
+    by: tuple[str, ...]
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class StageRules:
-    """A stage of the policy. `entered_from` names the stages that a version may come from; None for any."""
+    """A stage of the policy. `entered_from` names the stages that a version may come from; None for any.
+
+    `by` are the roles and people who may assign, empty for anybody; what an `exclusive` stage held is archived.
+    """
 
     entered_from: tuple[str, ...] | None = None
     gates: tuple[Gate, ...] = ()
+    exclusive: bool = False
+    by: tuple[str, ...] = ()
+    approvals: Approvals | None = None
+    break_glass: BreakGlass | None = None
+    comes_back: ComingBack | None = None
+
+    @property
+    def asks_who(self) -> bool:
+        """Whether it matters who puts a version into the stage."""
+        return bool(self.by or self.approvals or self.break_glass or self.comes_back)
 
 
 DEFAULT_STAGES: Mapping[str, StageRules] = {
     "staging": StageRules((NONE, "production", "archived")),
-    "production": StageRules(("staging", "archived")),
+    "production": StageRules(("staging", "archived"), exclusive=True),
     "archived": StageRules(("staging", "production")),
 }
 
@@ -86,6 +157,21 @@ class RuleException:
 
 
 @dataclass(frozen=True, slots=True)
+class Freeze:
+    """Stages of some models, or all of them, that nothing enters until a day, and why. `until` is a day in UTC."""
+
+    match: str
+    stages: tuple[str, ...]
+    reason: str
+    until: str
+    line: int = 0
+
+    def holds(self, model: str, stage: str, day: str) -> bool:
+        """Whether nothing enters `stage` of `model` on `day`."""
+        return day <= self.until and (not self.stages or stage in self.stages) and matches(self.match, model)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRules:
     """The policy as it stands for one model. Without a file, these defaults."""
 
@@ -103,6 +189,24 @@ class ModelRules:
     max_size: int | None = None
     severities: Mapping[str, Severity] = field(default_factory=dict)
     exceptions: tuple[RuleException, ...] = ()
+    signed: bool = False
+    freezes: tuple[Freeze, ...] = ()
+    people: People = field(default_factory=People)
+    cellar: str | None = None
+    policy_changes: Approvals | None = None
+
+
+_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def find_duration(text: str) -> int | None:
+    """The seconds of a duration such as `90m`, `24h`, `7d` or `4w`; None for anything else.
+
+    >>> find_duration("24h")
+    86400
+    """
+    match = re.fullmatch(r"([0-9]{1,5})([mhdw])", text)
+    return int(match[1]) * _UNITS[match[2]] if match else None
 
 
 def matches(glob: str, name: str) -> bool:

@@ -41,6 +41,11 @@ def read_today() -> str:
     return datetime.now(timezone.utc).date().isoformat()
 
 
+def read_now() -> int:
+    """The moment, in seconds UTC, from which ages are counted."""
+    return int(datetime.now(timezone.utc).timestamp())
+
+
 def find_version(package: str) -> str:
     """The installed version of a Python package."""
     return version(package)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -262,16 +262,41 @@ class GitRepository(GitRunner):
         at, _, offset = date.partition(" ")
         return Identity(name, email, int(at), offset)
 
+    def read_signing_config(self) -> dict[str, str]:
+        """What git's settings say of signing, by their names in lower case.
+
+        Programs to run are read from the system's and the user's files alone: a repository's come from strangers.
+        """
+        wanted = r"^(gpg\.|user\.signingkey$|tag\.gpgsign$)"
+        output = self._text("config", "--show-scope", "--null", "--get-regexp", wanted, allow=(0, 1))
+        fields = output.split("\0")
+        found: dict[str, str] = {}
+        for scope, setting in zip(fields[::2], fields[1::2], strict=False):
+            key, _, value = setting.partition("\n")
+            if not (key.endswith("program") and scope in ("local", "worktree")):
+                found[key.lower()] = value
+        return found
+
     # Writing
 
-    def write_tag(self, tag: str, target: str, *, kind: str, by: Identity, message: str) -> str:
+    def write_tag(
+        self,
+        tag: str,
+        target: str,
+        *,
+        kind: str,
+        by: Identity,
+        message: str,
+        sign: Callable[[bytes], bytes] | None = None,
+    ) -> str:
         """Store a tag object, which git checks strictly, without any ref. Return its id.
 
-        `kind` is the target's type: commit, or tag for a claim.
+        `kind` is the target's type: commit, or tag for a claim. What `sign` makes of the object is appended to it.
         """
         header = f"object {target}\ntype {kind}\ntag {tag}\ntagger {by.name} <{by.email}> {by.at} {by.utc_offset}\n"
         content = f"{header}\n{message}".encode("utf-8", "surrogateescape")
-        return self._bytes(*DURABLE, "mktag", stdin=content).decode().strip()
+        signature = sign(content) if sign else b""
+        return self._bytes(*DURABLE, "mktag", stdin=content + signature).decode().strip()
 
     def write_refs(self, updates: Sequence[RefUpdate]) -> None:
         """Create and move refs in one transaction: all of them or none, and only from their `old` values."""

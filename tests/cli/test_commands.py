@@ -126,6 +126,7 @@ def test_every_document_is_what_its_schema_says(live: Bench, tmp_path: Path) -> 
             }
         ],
         "stages": {"production": {"version": "1.0.1", "tag": "vit-l/projectA#production#1", "commit": commit}},
+        "unratified": {},
         "anomalies": [],
     }
     (latest, *_) = validated(live, "history")["events"]

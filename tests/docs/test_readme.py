@@ -13,20 +13,15 @@ from typing import get_args
 
 import click
 import pytest
+from pydantic import BaseModel
 
 from gitcellar.cellar.tracking import POLICY
 from gitcellar.core import contract, proof
 from gitcellar.core.manifest import Contract, Dataset, Entry, Tensor, parse_manifest
 from gitcellar.core.names import ModelName
 from gitcellar.doors.cli.main import cli
-from gitcellar.policy.config import (
-    ExceptionSection,
-    FilesSection,
-    GateSection,
-    ModelSection,
-    PolicySection,
-    parse_policy,
-)
+from gitcellar.policy import sections
+from gitcellar.policy.config import parse_policy
 from gitcellar.policy.judge import RULES
 from gitcellar.policy.settings import ModelRules
 
@@ -125,9 +120,15 @@ def test_the_example_policy_shows_every_key() -> None:
     text = (ROOT / "gitcellar.yaml.example").read_text()
     policy = parse_policy(text.encode())
     assert policy.rules_of(ModelName("vit-l/base")).stages.keys() == {"staging", "canary", "production", "archived"}
-    for model in (PolicySection, ModelSection, FilesSection, GateSection, ExceptionSection):
-        for key in model.model_fields:
-            assert re.search(rf"\b{key}:", text), key
+    models = [
+        m
+        for m in vars(sections).values()
+        if isinstance(m, type) and issubclass(m, BaseModel) and m.__module__ == sections.__name__
+    ]
+    assert sections.PolicySection in models
+    for model in models:
+        for name, key in model.model_fields.items():
+            assert re.search(rf"\b{key.alias or name}:", text), key
 
 
 def test_what_init_writes_is_the_default_policy() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitcellar.core.claims import Claim, Statement
 from gitcellar.core.digests import Digest
 from gitcellar.core.events import Assigned, Claimed, Registered, Unassigned, Withdrawn
 from gitcellar.core.manifest import Entry
@@ -17,10 +18,21 @@ from gitcellar.core.names import ModelName
 from gitcellar.core.state import ModelState, fold_events
 from gitcellar.core.tags import parse_listing
 from gitcellar.core.versions import Version, parse_version
+from gitcellar.policy.approvals import Attested
 from gitcellar.policy.change import Act, Change, Declaration, ProposedRef, ProposedTag, TipStep, Tracked, WrittenTag
 from gitcellar.policy.judge import RULES, Verdict, judge
+from gitcellar.policy.people import NOBODY, People, Person, Signer
 from gitcellar.policy.schemes import CellarScheme, SemVerScheme
-from gitcellar.policy.settings import FileRules, ModelRules, RuleException, StageRules
+from gitcellar.policy.settings import (
+    Approvals,
+    BreakGlass,
+    ComingBack,
+    FileRules,
+    Freeze,
+    ModelRules,
+    RuleException,
+    StageRules,
+)
 
 SEMVER = ModelRules(scheme="semver")
 DEFAULT = ModelRules()
@@ -118,6 +130,77 @@ def event(fact: Any, *tags: str, model: str = "vit-l/base") -> Act:
     return Act(state.name, (ProposedTag(state.name, fact, f"{0:040d}"),), state, DEFAULT)
 
 
+def frozen(match: str, *stages: str, until: str = "2026-11-30", after: tuple[str, ...] = ()) -> Act:
+    rules = ModelRules(freezes=(Freeze(match, stages, "the end of the year", until),))
+    return replace(assignment("staging", "@1.0", *after, rules=rules), day="2026-11-21")
+
+
+PEOPLED = ModelRules(
+    stages={
+        "staging": StageRules(),
+        "production": StageRules(
+            by=("release",),
+            approvals=Approvals(2, {"qa": 1, "safety": 1}),
+            break_glass=BreakGlass(("cy",), 86400),
+            comes_back=ComingBack(("ben",), 30 * 86400),
+        ),
+    },
+    people=People(
+        {
+            "ada": Person(frozenset({"qa"})),
+            "ben": Person(frozenset({"safety"})),
+            "cy": Person(frozenset({"release"})),
+            "dee": Person(),
+        }
+    ),
+)
+SIGNED = ModelRules(signed=True, people=PEOPLED.people)
+
+
+def attested(name: str, by: str | None, counter: int, **said: Any) -> Attested:
+    """A claim on vit-l/base@1.0, whose registration is the object of zeros."""
+    kind, _, about = name.partition(".")
+    target = said.pop("target", "0" * 40)
+    statement = replace(Statement(stage=about, against=0), **said)
+    tag = f"vit-l/base@1.0={name}#{counter}"
+    one = parse_version("1.0")
+    claim = Claim(tag, "", one, kind, about, counter, target, ("vit-l/base", "1.0"), statement, "", 0)
+    return Attested(claim, Signer(by) if by else NOBODY)
+
+
+def claimed(name: str, *tags: str, by: str | None = None, rules: ModelRules = DEFAULT, **said: Any) -> Act:
+    state = state_of("vit-l/base", *(tags or ("@1.0",)))
+    counter = state.next_counter
+    act = Act(
+        state.name, (ProposedTag(state.name, Claimed(Version((1, 0)), name, counter), f"{0:040d}"),), state, rules
+    )
+    return replace(act, day="2026-11-21", claims=(attested(name, by, counter, **said),), author=Signer("dee"))
+
+
+def promoted(promoter: str, *approvers: str, rules: ModelRules = PEOPLED) -> Act:
+    """An assignment to production, by somebody, after the approvals of some people."""
+    claims = tuple(attested("approved.production", by, n) for n, by in enumerate(approvers, 1))
+    act = assignment("production", "@1.0", rules=rules)
+    return replace(act, signer=Signer(promoter), author=Signer("dee"), claims=claims, day="2026-11-21")
+
+
+def through_glass(promoter: str) -> Act:
+    act = assignment("production", "@1.0", "@1.0=bypassed.production#1", rules=PEOPLED)
+    return replace(act, signer=Signer(promoter), author=Signer("dee"))
+
+
+def came_back(promoter: str, left: int) -> Act:
+    act = assignment("production", "@1.0", "#production#1", "#production!#2", rules=PEOPLED)
+    return replace(act, signer=Signer(promoter), author=Signer("dee"), left=left)
+
+
+def ratified(*approvers: str) -> Act:
+    """The ratification of an assignment by broken glass, after approvals of some people."""
+    act = claimed("ratified.production", "@1.0", "@1.0=bypassed.production#1", "#production#2", by="cy", rules=PEOPLED)
+    approvals = [attested("approved.production", by, n, against=2) for n, by in enumerate(approvers, 10)]
+    return replace(act, claims=(*act.claims, *approvals))
+
+
 OLD = "e" * 40
 FIELDS = ModelRules(required=("owner", "metrics.accuracy"), required_for={"production": ("data", "hardware")})
 LOCKED = ModelRules(environment_locked=True)
@@ -150,7 +233,15 @@ ALLOWED: dict[str, Act | ProposedRef | Declaration] = {
     "a name of the pattern": registration("vit-l/base", "1.0", rules=ModelRules(names=("vit-*/*",))),
     "an old name of no pattern": registration("vit-l/base", "1.1", "1.0", rules=ModelRules(names=("bert/*",))),
     "an annotated tag": pushed(registration("vit-l/base", "1.0")),
-    "a claim about a version's tag": pushed(event(Claimed(Version((1, 0)), "approved.qa", 1), "@1.0"), target="tag"),
+    "a claim about a version's tag": pushed(claimed("evaluated.fairness"), target="tag"),
+    "an approval by one of the people": claimed("approved.production", by="ada", rules=PEOPLED),
+    "an approval in a role": claimed("approved.production", by="ada", rules=PEOPLED, role="qa"),
+    "broken glass by who may": claimed("bypassed.production", by="cy", rules=PEOPLED),
+    "a signed event": replace(registration("vit-l/base", "1.0", rules=SIGNED), signer=Signer("ada")),
+    "assigned by who may": promoted("cy", "ada", "ben"),
+    "through broken glass": through_glass("cy"),
+    "back by the hand of who may": came_back("ben", 3600),
+    "ratified after two approvals": ratified("ada", "ben"),
     "a withdrawal": event(Withdrawn(Version((1, 0)), 1), "@1.0"),
     "somebody's own tag": ref("refs/tags/november"),
     "a tag of GTO": pushed(registration("vit-l/base", "1.0")),
@@ -197,6 +288,11 @@ ALLOWED: dict[str, Act | ProposedRef | Declaration] = {
     ),
     "staging, then production": assignment("production", "@1.0", "#staging#1"),
     "back from production": assignment("staging", "@1.0", "#staging#1", "#production#2", at=0),
+    "another model is frozen": frozen("base-*/**"),
+    "another stage is frozen": frozen("**", "production"),
+    "a freeze that is over": frozen("**", until="2026-11-20"),
+    "back into a frozen stage": frozen("**", after=("#staging#1", "#staging!#2")),
+    "put away though withdrawn": assignment("archived", "@1.0", "#staging#1", "@1.0!#2"),
     "three tags together": replace(assignment("staging", "@1.0"), beside=2),
     "many registrations together": replace(registration("vit-l/base", "1.0"), beside=999),
     "a reserved word within a part": registration("vit-l/console", "1.0.0", rules=SEMVER),
@@ -328,8 +424,92 @@ REFUSED: dict[str, tuple[Act | ProposedRef | Declaration, list[str]]] = {
         pushed(registration("vit-l/base", "1.0"), target="tree"), ["V008 vit-l/base@1.0: it points at a tree, not at a commit"],
     ),
     "a claim about a commit": (
-        pushed(event(Claimed(Version((1, 0)), "approved.qa", 1), "@1.0")),
-        ["V008 vit-l/base@1.0=approved.qa#1: it points at a commit, not at a tag"],
+        pushed(claimed("evaluated.qa")),
+        ["V008 vit-l/base@1.0=evaluated.qa#1: it points at a commit, not at a tag"],
+    ),
+    "an event that nobody signed": (
+        replace(registration("vit-l/base", "1.0", rules=SIGNED), signer=NOBODY),
+        ["A001 vit-l/base@1.0: it is not signed"],
+    ),
+    "assigned by somebody else": (
+        promoted("ada", "ada", "ben"),
+        ["A002 vit-l/base#production#1: ada assigns it, and only release may"],
+    ),
+    "one approval of two": (
+        promoted("cy", "ada"),
+        ["A003 vit-l/base#production#1: 1 more approval in the role safety"],
+    ),
+    "an approval by nobody": (
+        claimed("approved.production", rules=PEOPLED),
+        ["A004 vit-l/base@1.0=approved.production#1: it is not signed"],
+    ),
+    "an approval in a role that they have not": (
+        claimed("approved.production", by="ada", rules=PEOPLED, role="safety"),
+        ["A004 vit-l/base@1.0=approved.production#1: it was given in the role safety, which ada does not have"],
+    ),
+    "an approval of what they registered": (
+        replace(claimed("approved.production", by="ada", rules=PEOPLED), author=Signer("ada")),
+        ["A004 vit-l/base@1.0=approved.production#1: it was given by ada, who registered the version"],
+    ),
+    "an approval for another cellar": (
+        claimed("approved.production", by="ada", rules=PEOPLED, cellar="other"),
+        ["A004 vit-l/base@1.0=approved.production#1: it was made for the cellar other, and this one is without"],
+    ),
+    "an approval of another registration": (
+        claimed("approved.production", by="ada", rules=PEOPLED, target=HERE),
+        ["A004 vit-l/base@1.0=approved.production#1: it is about another registration of 1.0 than the one that stands"],
+    ),
+    "an approval that says another stage": (
+        claimed("approved.production", by="ada", rules=PEOPLED, stage="staging"),
+        ["A004 vit-l/base@1.0=approved.production#1: it says Stage: staging"],
+    ),
+    "an approval that is over": (
+        claimed("approved.production", by="ada", rules=PEOPLED, until="2026-11-20"),
+        ["A004 vit-l/base@1.0=approved.production#1: it counted until 2026-11-20"],
+    ),
+    "a claim of no kind": (
+        claimed("blessed.production", by="ada", rules=PEOPLED),
+        [
+            "A004 vit-l/base@1.0=blessed.production#1: it states 'blessed', and a claim is approved, rejected, bypassed, "
+            "ratified, evaluated, scanned, a dot, and a stage or a name"
+        ],
+    ),
+    "broken glass by who may not": (
+        claimed("bypassed.production", by="ada", rules=PEOPLED),
+        ["A004 vit-l/base@1.0=bypassed.production#1: it breaks the glass of production, which ada may not"],
+    ),
+    "through glass that another broke": (
+        through_glass("ada"),
+        ["A002 vit-l/base#production#2: ada assigns it, and only cy may"],
+    ),
+    "back by somebody else": (
+        came_back("dee", 3600),
+        [
+            "A002 vit-l/base#production#3: dee assigns it, and only release may",
+            "A003 vit-l/base#production#3: 1 more approval in the role qa",
+            "A003 vit-l/base#production#3: 1 more approval in the role safety",
+        ],
+    ),
+    "back too late": (
+        came_back("ben", 40 * 86400),
+        [
+            "A002 vit-l/base#production#3: ben assigns it, and only release may",
+            "A003 vit-l/base#production#3: 1 more approval in the role qa",
+            "A003 vit-l/base#production#3: 1 more approval in the role safety",
+        ],
+    ),
+    "ratified without approvals": (
+        ratified("ada"),
+        ["A003 vit-l/base@1.0=ratified.production#3: 1 more approval in the role safety"],
+    ),
+    "glass broken twice": (
+        claimed(
+            "bypassed.production", "@1.0", "@1.0=bypassed.production#1", "#production#2", by="cy", rules=PEOPLED
+        ),
+        [
+            "A005 vit-l/base@1.0=bypassed.production#3: production was entered by "
+            "vit-l/base@1.0=bypassed.production#1, which nobody has ratified"
+        ],
     ),
     "a tag that is moved": (
         ref("refs/tags/vit-l/base@1.0", OLD, HERE, model="vit-l/base"),
@@ -463,6 +643,10 @@ REFUSED: dict[str, tuple[Act | ProposedRef | Declaration, list[str]]] = {
         replace(assignment("staging", "@1.0"), beside=3),
         ["S005 vit-l/base#staging#1: pushed with 3 other tags, and GitHub tells of no more than 3"],
     ),
+    "a frozen stage": (
+        frozen("vit-l/*", "staging", "production"),
+        ["S008 vit-l/base#staging#1: staging is frozen until 2026-11-30: the end of the year"],
+    ),
     "a version of a recalled base": (
         replace(
             event(Assigned("staging", 1), "@1.2.1", model="vit-l/projectA"),
@@ -488,7 +672,7 @@ def test_what_the_rules_forbid_is_refused_with_its_reason(
 def test_every_rule_has_a_row_that_is_refused_and_a_page() -> None:
     refused = {reason.split()[0] for _, reasons in REFUSED.values() for reason in reasons}
     assert refused | {"C002", "S006"} == {rule.id for rule in RULES}  # a warning; tests/policy/test_gates.py
-    assert list(RULES) == sorted(RULES, key=lambda rule: ("NVCLMDS".index(rule.id[0]), rule.id))
+    assert list(RULES) == sorted(RULES, key=lambda rule: ("NVCLMDSA".index(rule.id[0]), rule.id))
     assert all(rule.page and "\n" not in rule.reason and "What to do:" in rule.page for rule in RULES)
 
 

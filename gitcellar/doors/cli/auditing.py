@@ -25,7 +25,7 @@ from gitcellar.doors.cli.options import (
     optional_model,
     reader,
 )
-from gitcellar.doors.cli.output import print_json, print_plain, print_table, printable, say
+from gitcellar.doors.cli.output import print_json, print_plain, print_table, printable, say, say_unratified
 
 _DAY = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
 _COLUMNS = (
@@ -75,6 +75,7 @@ def audit(
     """
     name = parse_model_name(model) if model else None
     found = read_audit(find_repository(context), name, since=_seconds(since), until=_seconds(until))
+    say_unratified(found.states)
     document = _document(found)
     if as_json or form == "json":
         print_json(document)

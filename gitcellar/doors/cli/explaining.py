@@ -109,7 +109,19 @@ def _documents() -> dict[str, Any]:
     from gitcellar.core.manifest import Entry
     from gitcellar.policy.config import Policy
 
-    acts = ("register", "assign", "unassign", "rollback", "withdraw", "deprecate")
+    acts = (
+        "register",
+        "assign",
+        "unassign",
+        "rollback",
+        "withdraw",
+        "deprecate",
+        "promote",
+        "approve",
+        "reject",
+        "ratify",
+        "claim",
+    )
     return {
         "show": rows.ShowDocument,
         "history": rows.HistoryDocument,
@@ -117,6 +129,7 @@ def _documents() -> dict[str, Any]:
         "describe": rows.DescribeDocument,
         **dict.fromkeys(acts, rows.ActDocument),
         "recall": rows.RecallDocument,
+        "claims": verdict_rows.ClaimsDocument,
         "get": rows.GetDocument,
         "audit": verdict_rows.AuditDocument,
         "check": verdict_rows.CheckDocument,

@@ -24,7 +24,8 @@ _OUR_BUG = 70
 # Verb -> module of this folder, in the order in which they are listed; a module is imported when its verb is used.
 _FAMILIES = {
     "Set up": ("tracking", ("init", "add")),
-    "Write": ("writing", ("register", "assign", "unassign", "rollback", "withdraw", "recall", "deprecate")),
+    "Write": ("writing", ("register", "assign", "unassign", "rollback", "promote", "withdraw", "recall", "deprecate")),
+    "Claim": ("claiming", ("approve", "reject", "ratify", "claim", "claims")),
     "Read": ("reading", ("show", "history", "describe", "resolve")),
     "Move": ("moving", ("get", "push", "fetch")),
     "Judge": ("checking", ("check", "doctor")),

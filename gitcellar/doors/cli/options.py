@@ -62,19 +62,6 @@ def reader(command: Command) -> Command:
     return command
 
 
-def writer(command: Command) -> Command:
-    """The options of a verb that writes events."""
-    options = (
-        click.option("-n", "--dry-run", is_flag=True, help="Plan and judge, and write nothing."),
-        click.option("--push", is_flag=True, help="Push at once: all of it, or nothing is written."),
-        click.option("--remote", metavar="NAME", default="origin", show_default=True, help="The remote to push to."),
-        click.option("-m", "--message", "--why", default="", help="Why: a paragraph for the tag's message."),
-    )
-    for option in (as_json, *reversed(options), in_path):
-        command = option(command)
-    return command
-
-
 def find_source(context: click.Context, repo: str | None) -> RefSource:
     """The repository to read: the one named, or that of the current folder."""
     if repo is None:

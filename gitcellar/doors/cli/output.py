@@ -1,6 +1,6 @@
 """How does an answer reach a person or a program? Answers to stdout; status, hints, errors and progress to stderr.
 
-May import click, and rich where a table or a bar is drawn.
+May import click, core, and rich where a table or a bar is drawn.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import click
+
+from gitcellar.core.state import ModelState
 
 # Control characters (C0 but tab and newline, DEL, C1) and marks that turn the direction of text: a tag's message or a
 # file comes from strangers, and a terminal obeys it.
@@ -30,6 +32,13 @@ def say(kind: str, text: str) -> None:
     """A line on stderr that begins with a word: Error, Refused, Warning, Hint, or what was done."""
     word = click.style(f"{kind}:", fg=_COLOURS.get(kind, "green"), bold=True)
     click.echo(f"{word} {printable(text)}", err=True, color=_colour(sys.stderr))
+
+
+def say_unratified(states: Iterable[ModelState]) -> None:
+    """Warn of what was promoted by breaking the glass and not ratified since: loud, until it is."""
+    for state in states:
+        for stage, tag in state.unratified.items():
+            say("Warning", f"{stage} of {state.name} was entered by broken glass, and nobody has ratified it: {tag}")
 
 
 def print_json(document: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from gitcellar.core.names import parse_model_name
 from gitcellar.core.references import parse_reference
 from gitcellar.core.state import ModelState
 from gitcellar.doors.cli.options import find_source, optional_model, reader, reference_argument
-from gitcellar.doors.cli.output import print_json, print_plain, print_table, printable, say
+from gitcellar.doors.cli.output import print_json, print_plain, print_table, printable, say, say_unratified
 
 
 @click.command()
@@ -36,11 +36,14 @@ def show(context: click.Context, model: str | None, repo: str | None, as_json: b
         print_json(rows.show_document(states))
     elif model is not None:
         _show_model(states[0], as_plain)
+        say_unratified(states)
     elif as_plain:
         print_plain([_overview(state) for state in states])
+        say_unratified(states)
     elif states:
         print_table(("model", "latest", "stages", "versions", ""), [_overview_row(state) for state in states])
         _warn(states)
+        say_unratified(states)
         if source.is_shallow():
             say("Warning", "this clone is shallow, so tags are missing here; bring them with: git fetch --tags")
     else:
@@ -106,7 +109,7 @@ def resolve(context: click.Context, ref: str, repo: str | None, as_json: bool, a
       git checkout "$(gitcellar resolve vit-l/base@latest | cut -f2)"
     """
     reference = parse_reference(ref)
-    _, held = reading.read_version(find_source(context, repo), reference)
+    state, held = reading.read_version(find_source(context, repo), reference)
     if as_json:
         print_json(rows.resolve_document(reference.model, held))
         return
@@ -114,6 +117,7 @@ def resolve(context: click.Context, ref: str, repo: str | None, as_json: bool, a
     print_plain([[*line, ",".join(held.stages)] if as_plain else line])
     if held.withdrawn:
         say("Warning", f"{reference.model} {held.version} was withdrawn")
+    say_unratified([state])
 
 
 @click.command()

@@ -9,18 +9,17 @@ from typing import Literal
 
 import click
 
-from gitcellar.cellar import writing
-from gitcellar.cellar.rows import SCHEMA, ActDocument, AffectedRow, RecallDocument
-from gitcellar.cellar.writing import Options, Outcome
-from gitcellar.core.errors import InvalidError
+from gitcellar.cellar import claiming, writing
+from gitcellar.cellar.rows import AffectedRow, RecallDocument
+from gitcellar.cellar.writing import Options
+from gitcellar.core.errors import NO, InvalidError
 from gitcellar.core.names import parse_model_name, parse_stage_name
 from gitcellar.core.references import Reference, parse_reference
 from gitcellar.core.versions import parse_version
-from gitcellar.doors.cli.describing import checkpoint_row
-from gitcellar.doors.cli.options import find_repository, model_argument, reference_argument, writer
-from gitcellar.doors.cli.output import bar, human_size, print_json, say
-from gitcellar.doors.cli.verdicts import say_verdict
-from gitcellar.policy.judge import Verdict
+from gitcellar.doors.cli.acting import act_document, report_act, writer
+from gitcellar.doors.cli.options import find_repository, model_argument, reference_argument
+from gitcellar.doors.cli.output import human_size, print_json, say
+from gitcellar.policy.judge import RefusedError
 
 
 @click.command()
@@ -38,10 +37,7 @@ def register(
     version: str | None,
     bump: Literal["major", "minor", "patch"] | None,
     explain: bool,
-    dry_run: bool,
-    push: bool,
-    remote: str,
-    message: str,
+    options: Options,
     as_json: bool,
 ) -> None:
     """Register a version of MODEL at a commit.
@@ -65,12 +61,12 @@ def register(
         revision=revision,
         version=parse_version(version) if version else None,
         bump=bump,
-        options=_options(dry_run, push, remote, message),
+        options=options,
     )
     # A raised X is news to every application, so it is never raised without a word.
     for reason in outcome.reasons if explain or (outcome.reasons[:1] and "X rises" in outcome.reasons[0]) else ():
         say("Because", reason)
-    _report(outcome, as_json, dry_run, remote)
+    report_act(outcome, options, as_json=as_json)
     if outcome.created and outcome.checkpoint and not as_json:
         say("Checkpoint", f"sha256:{outcome.checkpoint.sha256}, {human_size(outcome.checkpoint.size)}")
     if outcome.created and outcome.pushed and not as_json:
@@ -80,26 +76,50 @@ def register(
 @click.command()
 @reference_argument
 @click.argument("stage")
+@click.option("--when-ready", is_flag=True, help="Where gates or approvals are missing, say which and exit 1.")
+@click.option("--break-glass", is_flag=True, help="Without the approvals, as who may in an emergency; say why.")
 @writer
 @click.pass_context
 def assign(
-    context: click.Context, ref: str, stage: str, dry_run: bool, push: bool, remote: str, message: str, as_json: bool
+    context: click.Context,
+    ref: str,
+    stage: str,
+    when_ready: bool,
+    break_glass: bool,
+    options: Options,
+    as_json: bool,
 ) -> None:
     """Put a version into a stage.
 
-    REF is a model, for its latest version, or any REF.
+    REF is a model, for its latest version, or any REF. What an exclusive stage held is archived in the same act.
+    `promote` is another name for it.
 
     \b
     Examples:
       gitcellar assign vit-l/projectA staging
       gitcellar assign vit-l/projectA@1.2.3 production --push -m "Approved in the November review."
-      gitcellar assign 'vit-l/projectA#staging' production
+      gitcellar promote 'vit-l/projectA#staging' production --when-ready --push
+      gitcellar promote vit-l/projectA@1.2.3 production --break-glass --why "Outage of 1.2.2." --push
     """
-    options = _options(dry_run, push, remote, message)
-    outcome = writing.assign(
-        find_repository(context), _model_or_reference(ref), parse_stage_name(stage), options=options
-    )
-    _report(outcome, as_json, dry_run, remote)
+    repository, reference, name = find_repository(context), _model_or_reference(ref), parse_stage_name(stage)
+    if break_glass and not options.message:
+        raise click.UsageError("say why the glass is broken: --why TEXT")
+    try:
+        act = claiming.break_glass if break_glass else writing.assign
+        outcome = act(repository, reference, name, options=options)
+    except RefusedError as error:
+        if not (when_ready and error.verdict.waits):
+            raise
+        for violation in error.verdict.violations:
+            say("Waiting", violation.message)
+        context.exit(NO)
+    report_act(outcome, options, as_json=as_json)
+
+
+# The same verb, as many people call it.
+promote = click.Command(
+    "promote", params=assign.params, callback=assign.callback, help=assign.help, short_help="The same as assign."
+)
 
 
 @click.command()
@@ -107,9 +127,7 @@ def assign(
 @click.argument("stage")
 @writer
 @click.pass_context
-def unassign(
-    context: click.Context, model: str, stage: str, dry_run: bool, push: bool, remote: str, message: str, as_json: bool
-) -> None:
+def unassign(context: click.Context, model: str, stage: str, options: Options, as_json: bool) -> None:
     """Take out of a stage what it holds.
 
     The stage is empty afterwards: nothing returns to it by itself.
@@ -119,11 +137,10 @@ def unassign(
       gitcellar unassign vit-l/projectA staging
       gitcellar unassign vit-l/projectA production --push -m "Customer left."
     """
-    options = _options(dry_run, push, remote, message)
     outcome = writing.unassign(
         find_repository(context), parse_model_name(model), parse_stage_name(stage), options=options
     )
-    _report(outcome, as_json, dry_run, remote)
+    report_act(outcome, options, as_json=as_json)
 
 
 @click.command()
@@ -137,10 +154,7 @@ def rollback(
     model: str,
     stage: str,
     to: str | None,
-    dry_run: bool,
-    push: bool,
-    remote: str,
-    message: str,
+    options: Options,
     as_json: bool,
 ) -> None:
     """Put back what a stage held before.
@@ -157,18 +171,16 @@ def rollback(
         parse_model_name(model),
         parse_stage_name(stage),
         to=parse_version(to) if to else None,
-        options=_options(dry_run, push, remote, message),
+        options=options,
     )
-    _report(outcome, as_json, dry_run, remote)
+    report_act(outcome, options, as_json=as_json)
 
 
 @click.command()
 @reference_argument
 @writer
 @click.pass_context
-def withdraw(
-    context: click.Context, ref: str, dry_run: bool, push: bool, remote: str, message: str, as_json: bool
-) -> None:
+def withdraw(context: click.Context, ref: str, options: Options, as_json: bool) -> None:
     """Recall a version.
 
     It stays readable, and can no longer be put into a stage or serve as a base.
@@ -181,8 +193,8 @@ def withdraw(
     reference = parse_reference(ref)
     if reference.version is None:
         raise InvalidError(f"{ref!r} is not one version", hint=f"name it: gitcellar withdraw {reference.model}@VERSION")
-    outcome = writing.withdraw(find_repository(context), reference, options=_options(dry_run, push, remote, message))
-    _report(outcome, as_json, dry_run, remote)
+    outcome = writing.withdraw(find_repository(context), reference, options=options)
+    report_act(outcome, options, as_json=as_json)
 
 
 @click.command()
@@ -194,10 +206,7 @@ def recall(
     context: click.Context,
     ref: str,
     cascade: bool,
-    dry_run: bool,
-    push: bool,
-    remote: str,
-    message: str,
+    options: Options,
     as_json: bool,
 ) -> None:
     """Withdraw a version of a base model, and list what came from it.
@@ -213,11 +222,10 @@ def recall(
     """
     from gitcellar.cellar.recalling import recall as recall_base
 
-    if not message:
+    if not options.message:
         raise click.UsageError("say why: --why TEXT")
-    options = _options(dry_run, push, remote, message)
     found = recall_base(
-        find_repository(context), parse_reference(ref), cascade=cascade and not dry_run, options=options
+        find_repository(context), parse_reference(ref), cascade=cascade and not options.dry_run, options=options
     )
     affected: list[AffectedRow] = [
         {
@@ -230,10 +238,10 @@ def recall(
     ]
     cascaded = [tag for outcome in found.cascaded for tag in outcome.tags]
     if as_json:
-        document: RecallDocument = {**_document(found.outcome, dry_run), "affected": affected, "cascaded": cascaded}
+        document: RecallDocument = {**act_document(found.outcome, options), "affected": affected, "cascaded": cascaded}
         print_json(document)
         return
-    _report(found.outcome, as_json, dry_run, remote)
+    report_act(found.outcome, options, as_json=as_json)
     for tag in cascaded:
         click.echo(tag)
     for row in affected:
@@ -247,62 +255,18 @@ def recall(
 @model_argument
 @writer
 @click.pass_context
-def deprecate(
-    context: click.Context, model: str, dry_run: bool, push: bool, remote: str, message: str, as_json: bool
-) -> None:
+def deprecate(context: click.Context, model: str, options: Options, as_json: bool) -> None:
     """Deprecate a whole model.
 
     \b
     Examples:
       gitcellar deprecate vit-l/projectA -m "Replaced by vit-l/projectB."
     """
-    options = _options(dry_run, push, remote, message)
     outcome = writing.deprecate(find_repository(context), parse_model_name(model), options=options)
-    _report(outcome, as_json, dry_run, remote)
-
-
-def _options(dry_run: bool, push: bool, remote: str, message: str) -> Options:
-    return Options(dry_run=dry_run, push=push, remote=remote, message=message, progress=bar)
+    report_act(outcome, options, as_json=as_json)
 
 
 def _model_or_reference(text: str) -> Reference:
     if "@" in text or "#" in text:
         return parse_reference(text)
     return Reference(parse_model_name(text), line=())
-
-
-def _document(outcome: Outcome, dry_run: bool) -> ActDocument:
-    return {
-        "schema": SCHEMA,
-        "tags": list(outcome.tags),
-        "created": outcome.created,
-        "pushed": outcome.pushed,
-        "dry_run": dry_run,
-        "model": outcome.model.text,
-        "version": str(outcome.version) if outcome.version else None,
-        "stage": outcome.stage,
-        "commit": outcome.commit,
-        "checkpoint": checkpoint_row(outcome.checkpoint),
-        "reasons": list(outcome.reasons),
-        "warnings": [str(violation) for violation in outcome.warnings],
-    }
-
-
-def _report(outcome: Outcome, as_json: bool, dry_run: bool, remote: str) -> None:
-    """The tags on stdout, for scripts; what was done and what comes next on stderr."""
-    if as_json:
-        print_json(_document(outcome, dry_run))
-        return
-    say_verdict(Verdict((), outcome.warnings))
-    for tag in outcome.tags:
-        click.echo(tag)
-    if outcome.created:
-        say("Done", f"{outcome.subject}, at {(outcome.commit or '')[:7]}")
-        if outcome.pushed:
-            say("Pushed", f"to {remote}")
-        else:
-            say("Next", f"nothing has left this machine: gitcellar push {outcome.model}")
-    elif dry_run and outcome.tags and "already" not in outcome.subject:
-        say("Dry run", f"{outcome.subject}: allowed, and nothing was written")
-    else:
-        say("Nothing to do", outcome.subject)

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from gitcellar.core.errors import did_you_mean
 from gitcellar.core.events import Assigned, Registered
+from gitcellar.core.state import ARCHIVED
 from gitcellar.core.versions import Version
 from gitcellar.policy.change import Act
-from gitcellar.policy.gates import weigh_gates
+from gitcellar.policy.gates import has_held, weigh_gates
 from gitcellar.policy.rules import Check, Rule, Violation
 from gitcellar.policy.settings import NONE
 
@@ -63,6 +64,7 @@ number, or better than that of the version in a stage, of the previous version, 
 the manifest entry at the version's commit, or of the metrics file that it names there.
 
 What to do: `gitcellar gate REF STAGE` shows each gate with its value, limit and margin; train a better version.""",
+    waits=True,
 )
 S007 = Rule(
     "S007",
@@ -72,6 +74,14 @@ it. They stay where they are until somebody takes them out, and none of them is 
 
 What to do: tune the model anew from a base that stands, and promote that version. `gitcellar recall` lists what is
 affected and where it is live.""",
+)
+S008 = Rule(
+    "S008",
+    "nothing new enters a frozen stage",
+    """`freezes:` in gitcellar.yaml close stages of some models until a day, for a reason that is written there. What
+held the stage before may still return: a rollback must always be possible.
+
+What to do: wait, or lift the freeze (gitcellar unfreeze) where you may.""",
 )
 
 MOST_TAGS = 3
@@ -100,7 +110,7 @@ def check_registered(act: Act) -> Iterable[Violation]:
                 f"no version is registered at {proposed.target[:7]}",
                 hint=f"register it first: gitcellar register {act.model} {proposed.target[:7]}",
             )
-        elif version in act.state.withdrawn:
+        elif version in act.state.withdrawn and proposed.fact.stage != ARCHIVED:
             yield S002.violation(
                 act.tag_of(proposed),
                 f"{version} was withdrawn",
@@ -165,10 +175,22 @@ def check_recalled(act: Act) -> Iterable[Violation]:
     for proposed in act.tags:
         version = act.state.at_commit.get(proposed.target)
         base = Version(version.triple[:2]) if version else None
-        if isinstance(proposed.fact, Assigned) and base in act.base.withdrawn:
+        # To put something away is no promotion, whatever is wrong with it.
+        if isinstance(proposed.fact, Assigned) and proposed.fact.stage != ARCHIVED and base in act.base.withdrawn:
             message = f"{version} came from {act.base.name}@{base}, which was withdrawn"
             hint = f"tune it anew from a version that stands: gitcellar show {act.base.name}"
             yield S007.violation(act.tag_of(proposed), message, hint=hint)
+
+
+def check_frozen(act: Act) -> Iterable[Violation]:
+    for proposed in act.tags:
+        stage = proposed.fact.stage if isinstance(proposed.fact, Assigned) else ARCHIVED
+        if stage == ARCHIVED or has_held(act.state, proposed.target, stage):
+            continue
+        for freeze in act.rules.freezes:
+            if freeze.holds(act.model.text, stage, act.day):
+                message = f"{stage} is frozen until {freeze.until}: {freeze.reason}"
+                yield S008.violation(act.tag_of(proposed), message, hint=f"gitcellar unfreeze '{freeze.match}' {stage}")
 
 
 ACT_CHECKS: tuple[Check[Act], ...] = (
@@ -179,4 +201,5 @@ ACT_CHECKS: tuple[Check[Act], ...] = (
     Check(S005, check_alone),
     Check(S006, check_gates),
     Check(S007, check_recalled),
+    Check(S008, check_frozen),
 )

@@ -1,0 +1,167 @@
+"""Family A: is it signed, by somebody who may, and do enough of the right people stand behind it?
+
+May import core and the rest of policy but judge and config.
+"""
+
+from collections.abc import Iterable
+
+from gitcellar.core.events import BYPASSED, RATIFIED, Assigned, Claimed, Fact
+from gitcellar.policy.approvals import Tally, count_approvals, find_claim_fault
+from gitcellar.policy.change import Act, ProposedTag
+from gitcellar.policy.gates import has_held
+from gitcellar.policy.people import NOBODY
+from gitcellar.policy.rules import Check, Rule, Violation
+from gitcellar.policy.settings import ModelRules, StageRules
+
+A001 = Rule(
+    "A001",
+    "an event is signed by somebody whom the policy knows",
+    """Where gitcellar.yaml says `signed: required`, every tag carries the SSH signature of one of its `people:`. Who
+somebody is says the key alone: a tagger's name and address can be typed by anybody.
+
+What to do: `git config gpg.format ssh`, `git config user.signingKey ~/.ssh/id_ed25519.pub`, and have the key listed in
+gitcellar.yaml. gitcellar signs where the policy asks for it.""",
+)
+A002 = Rule(
+    "A002",
+    "a stage is assigned by whom the policy allows",
+    """`by:` of a stage names the roles and people who may put a version into it. Their signature says that they did.
+
+What to do: ask one of them to assign it.""",
+)
+A003 = Rule(
+    "A003",
+    "a version has the approvals that a stage asks for",
+    """`approvals:` of a stage say how many people must approve a version before it enters, how many in each role, and
+whose approval does not count. The last decision of each person counts; an approval is for the moment in which it was
+given, so that none outlives a rollback; and a rejection by somebody who may approve stops it.
+
+What to do: `gitcellar claims REF --for STAGE` shows what counts and what is missing; `gitcellar approve REF --for
+STAGE` approves.""",
+    waits=True,
+)
+A004 = Rule(
+    "A004",
+    "a claim is made by somebody who may, about the version that it names",
+    """A claim points at the tag object of the version, and its message repeats the cellar, the model, the version and
+the stage, so that it cannot be replayed about another one. It is signed by one of the policy's people, in a role that
+they have; nobody approves what they registered themselves, and only who may break the glass does.
+
+What to do: `gitcellar approve`, `reject` and `claim` write what is asked for.""",
+)
+A005 = Rule(
+    "A005",
+    "broken glass is mended before it is broken again",
+    """In an emergency somebody of `break_glass:` may promote without approvals. Every listing says so until enough
+people have approved it afterwards, and until then nobody does it again for the same stage.
+
+What to do: have it approved, then `gitcellar ratify REF --for STAGE`.""",
+)
+_KEY_HINT = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub; have it listed in people:"
+
+
+def asks_who(fact: Fact, rules: ModelRules) -> bool:
+    """Whether it matters who writes an event."""
+    stage = rules.stages.get(fact.stage) if isinstance(fact, Assigned) else None
+    return rules.signed or bool(stage and stage.asks_who) or (isinstance(fact, Claimed) and bool(rules.people))
+
+
+def check_signed(act: Act) -> Iterable[Violation]:
+    fault = (act.signer or NOBODY).fault
+    for proposed in act.tags if act.rules.signed and fault is not None else ():
+        yield A001.violation(act.tag_of(proposed), f"it {fault}", hint=_KEY_HINT)
+
+
+def check_assigner(act: Act) -> Iterable[Violation]:
+    signer = act.signer or NOBODY
+    for proposed, _, rules in _entries(act):
+        wanted = rules.by
+        if find_bypass(act, proposed) and rules.break_glass:
+            wanted = rules.break_glass.by
+        elif _comes_back(act, proposed, rules):
+            continue
+        if wanted and not act.rules.people.fits(signer.principal, wanted):
+            said = f"{signer.principal} assigns it" if signer.principal else f"it {signer.fault}"
+            message = f"{said}, and only {' or '.join(wanted)} may"
+            yield A002.violation(act.tag_of(proposed), message, hint=None if signer.principal else _KEY_HINT)
+
+
+def check_approvals(act: Act) -> Iterable[Violation]:
+    for proposed, stage, rules in _entries(act):
+        if find_bypass(act, proposed) or _comes_back(act, proposed, rules):
+            continue
+        tally = tally_of(act, proposed, stage, rules)
+        hint = f"gitcellar claims {act.model}@{act.state.at_commit.get(proposed.target)} --for {stage}"
+        for missing in tally.missing if tally else ():
+            yield A003.violation(act.tag_of(proposed), missing, hint=hint)
+
+
+def check_claims(act: Act) -> Iterable[Violation]:
+    for proposed in act.tags:
+        if not isinstance(proposed.fact, Claimed) or proposed.fact.version not in act.state.registrations:
+            continue
+        tag = act.tag_of(proposed)
+        own = [attested for attested in act.claims if attested.claim.tag == tag]
+        hearing = act.hearing(proposed.fact.version)
+        fault = find_claim_fault(own[0], hearing) if own else "cannot be read"
+        if fault is not None:
+            yield A004.violation(tag, f"it {fault}", hint="gitcellar approve, reject and claim write what is asked for")
+            continue
+        kind, _, stage = proposed.fact.claim.partition(".")
+        wanted = act.rules.stages[stage].approvals if kind == RATIFIED else None
+        if wanted is not None:
+            for missing in count_approvals(stage, wanted, hearing).missing:
+                yield A003.violation(tag, missing, hint=f"gitcellar approve {act.model}@VERSION --for {stage}")
+
+
+def check_mended(act: Act) -> Iterable[Violation]:
+    for proposed in act.tags:
+        kind, _, stage = proposed.fact.claim.partition(".") if isinstance(proposed.fact, Claimed) else ("", "", "")
+        broken = act.state.unratified.get(stage)
+        if kind == BYPASSED and broken is not None:
+            message = f"{stage} was entered by {broken}, which nobody has ratified"
+            yield A005.violation(act.tag_of(proposed), message, hint=f"gitcellar ratify '{act.model}#{stage}'")
+
+
+def find_bypass(act: Act, proposed: ProposedTag) -> bool:
+    """Whether the event just before an assignment broke the glass for it."""
+    if not isinstance(proposed.fact, Assigned):
+        return False
+    version = act.state.at_commit.get(proposed.target)
+    claim, counter = f"{BYPASSED}.{proposed.fact.stage}", proposed.fact.counter - 1
+    facts = [*(other.fact for other in act.tags), *(event.fact for event in act.state.events)]
+    return version is not None and Claimed(version, claim, counter) in facts
+
+
+def tally_of(act: Act, proposed: ProposedTag, stage: str, rules: StageRules) -> Tally | None:
+    """The approvals of the version that would enter a stage; None where the stage asks for none."""
+    version = act.state.at_commit.get(proposed.target)
+    if rules.approvals is None or version is None:
+        return None
+    return count_approvals(stage, rules.approvals, act.hearing(version))
+
+
+def _entries(act: Act) -> Iterable[tuple[ProposedTag, str, StageRules]]:
+    for proposed in act.tags:
+        stage = proposed.fact.stage if isinstance(proposed.fact, Assigned) else None
+        rules = act.rules.stages.get(stage) if stage else None
+        if stage is not None and rules is not None:
+            yield proposed, stage, rules
+
+
+def _comes_back(act: Act, proposed: ProposedTag, rules: StageRules) -> bool:
+    """Whether a version returns to a stage that held it not long ago, by the hand of somebody who may do that."""
+    back = rules.comes_back
+    if back is None or act.left is None or act.left > back.seconds or not isinstance(proposed.fact, Assigned):
+        return False
+    held = has_held(act.state, proposed.target, proposed.fact.stage)
+    return held and act.rules.people.fits((act.signer or NOBODY).principal, back.by)
+
+
+ACT_CHECKS: tuple[Check[Act], ...] = (
+    Check(A001, check_signed),
+    Check(A002, check_assigner),
+    Check(A003, check_approvals),
+    Check(A004, check_claims),
+    Check(A005, check_mended),
+)

@@ -1,0 +1,190 @@
+"""Does a signature fit, and how is one made? `ssh-keygen -Y`, run on our own files, never on a repository's word.
+
+git's own check is not asked: `gpg.ssh.program` in a repository's config can say Good to anything. May import core.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitcellar.core.errors import CellarError, NotFoundError, WorldError
+from gitcellar.core.signatures import KEY_TYPES, NAMESPACE, Signed, parse_key
+
+_SIGNER = "signer"
+_FEW = 4  # below this, threads cost more than they save
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key to sign with. `public` is `type base64`; `file` is the private key's or, with an agent, the public one's.
+
+    `program` signs as `ssh-keygen -Y sign` does. An OpenPGP key has no `public` that counts here.
+    """
+
+    public: str | None
+    file: str
+    program: str
+    is_openpgp: bool = False
+
+
+def find_signing_key(config: Mapping[str, str]) -> SigningKey | None:
+    """The key that git would sign with, by its settings in lower case; None where none is set.
+
+    Raise WorldError for one that cannot be read. Source: git-config(1), user.signingKey and gpg.format.
+    """
+    key, form = config.get("user.signingkey"), config.get("gpg.format", "openpgp")
+    if form == "openpgp":
+        return SigningKey(None, key or "", config.get("gpg.program", "gpg"), is_openpgp=True)
+    if form != "ssh" or not key:
+        return None
+    program = config.get("gpg.ssh.program", "ssh-keygen")
+    literal = key.removeprefix("key::")
+    if literal.startswith(KEY_TYPES):
+        return SigningKey(parse_key(literal), "", program)
+    path = Path(key).expanduser()
+    try:
+        return SigningKey(_read_public(path), str(path), program)
+    except (OSError, CellarError) as error:
+        message = f"the signing key {key!r} cannot be read"
+        raise WorldError(message, hint="git config user.signingKey ~/.ssh/id_ed25519.pub") from error
+
+
+def sign(content: bytes, key: SigningKey) -> bytes:
+    """The armored signature of `content`, to be appended to it. Raise WorldError where the key cannot sign."""
+    if key.is_openpgp:
+        who = ["-u", key.file] if key.file else []
+        return _run([key.program, "--status-fd=2", "-bsa", *who], content)
+    with tempfile.TemporaryDirectory(prefix="gitcellar-") as folder:
+        file = key.file
+        if not file:
+            file = os.path.join(folder, "key.pub")
+            Path(file).write_text(f"{key.public}\n")
+        source = Path(folder, "content")
+        source.write_bytes(content)
+        _run([key.program, "-Y", "sign", "-n", NAMESPACE, "-f", file, str(source)], b"")
+        return Path(f"{source}.sig").read_bytes()
+
+
+def check_signatures(signed: Sequence[Signed]) -> list[bool]:
+    """Whether each signature fits its payload and the key that it names. What was checked before is remembered.
+
+    Remembered by the sha256 of the signed bytes, below this user's cache folder: never in a repository, which may come
+    from a stranger with whatever it likes to remember.
+    """
+    keys = [hashlib.sha256(each.payload + each.armor).digest() for each in signed]
+    with _memory() as known:
+        found = known.find(keys)
+        todo = {key: each for key, each in zip(keys, signed, strict=True) if key not in found}
+        if todo:
+            fresh = dict(zip(todo, _verify_all(list(todo.values())), strict=True))
+            known.keep([key for key, fits in fresh.items() if fits])
+            found |= fresh
+    return [found[key] for key in keys]
+
+
+def _verify_all(signed: Sequence[Signed]) -> list[bool]:
+    with tempfile.TemporaryDirectory(prefix="gitcellar-") as folder:
+
+        def verify(numbered: tuple[int, Signed]) -> bool:
+            return _verify(Path(folder, str(numbered[0])), numbered[1])
+
+        if len(signed) < _FEW:
+            return [verify(each) for each in enumerate(signed)]
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+            return list(pool.map(verify, enumerate(signed)))
+
+
+def _verify(folder: Path, signed: Signed) -> bool:
+    folder.mkdir()
+    signers, armor, payload = folder / "signers", folder / "signature", folder / "payload"
+    signers.write_text(f'{_SIGNER} namespaces="{NAMESPACE}" {signed.key}\n')
+    armor.write_bytes(signed.armor)
+    payload.write_bytes(signed.payload)
+    with payload.open("rb") as source:
+        done = _start(
+            ["ssh-keygen", "-Y", "verify", "-n", NAMESPACE, "-I", _SIGNER, "-f", str(signers), "-s", str(armor)], source
+        )
+    for path in (signers, armor, payload):
+        path.unlink()
+    return done.returncode == 0
+
+
+def _read_public(path: Path) -> str:
+    beside = path if path.suffix == ".pub" else path.with_name(f"{path.name}.pub")
+    if beside.exists():
+        return parse_key(beside.read_text())
+    return parse_key(_run(["ssh-keygen", "-y", "-f", str(path)], b"").decode())
+
+
+def _run(command: Sequence[str], content: bytes) -> bytes:
+    with tempfile.TemporaryFile() as source:
+        source.write(content)
+        source.seek(0)
+        done = _start(command, source)
+    if done.returncode != 0:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
+        raise WorldError(
+            f"{os.path.basename(command[0])} could not sign: {said[-1]}", hint="ssh-add -l lists your keys"
+        )
+    return done.stdout
+
+
+def _start(command: Sequence[str], source: object) -> subprocess.CompletedProcess[bytes]:
+    try:
+        # The C locale, and no terminal to ask on where a hook runs this.
+        return subprocess.run(command, stdin=source, capture_output=True, check=False)  # type: ignore[call-overload, no-any-return]
+    except FileNotFoundError as error:
+        hint = "it comes with OpenSSH 8.2 or later"
+        raise NotFoundError(f"{command[0]} is not installed, or not on PATH", hint=hint) from error
+
+
+class _Memory:
+    """Signatures that fitted, in a small database; in none where there is no home."""
+
+    def __init__(self, path: Path | None) -> None:
+        import sqlite3
+
+        self.errors = sqlite3.Error
+        self.database = sqlite3.connect(path or ":memory:", timeout=5, isolation_level=None)
+        self.database.execute("CREATE TABLE IF NOT EXISTS fits (signed BLOB PRIMARY KEY) WITHOUT ROWID")
+
+    def find(self, keys: Sequence[bytes]) -> dict[bytes, bool]:
+        ask = "SELECT 1 FROM fits WHERE signed = ?"
+        return {key: True for key in keys if self.database.execute(ask, (key,)).fetchone()}
+
+    def keep(self, keys: Sequence[bytes]) -> None:
+        try:
+            self.database.execute("BEGIN")
+            self.database.executemany("INSERT OR IGNORE INTO fits VALUES (?)", [(key,) for key in keys])
+            self.database.execute("COMMIT")
+        except self.errors:
+            pass  # a full disk or another process: it is only asked again
+
+
+@contextmanager
+def _memory() -> Iterator[_Memory]:
+    memory = _open_memory()
+    with closing(memory.database):
+        yield memory
+
+
+def _open_memory() -> _Memory:
+    import sqlite3
+
+    home = os.environ.get("XDG_CACHE_HOME") or (os.path.expanduser("~/.cache") if os.environ.get("HOME") else None)
+    if home is None:
+        return _Memory(None)
+    folder = Path(home, "gitcellar")
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return _Memory(folder / "signatures.db")
+    except (OSError, sqlite3.Error):
+        return _Memory(None)
