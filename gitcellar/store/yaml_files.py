@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,45 @@ def write_file(path: Path, content: bytes) -> None:
 
 def merge_entry(path: Path, keys: tuple[str, ...], entry: Mapping[str, Any]) -> None:
     """Set the keys of `entry` in the mapping at `keys` of a YAML file, and leave all else as it was written."""
+    from ruamel.yaml.comments import CommentedMap
+
+    def merge(document: Any) -> None:
+        place = document
+        for key in keys:
+            if not isinstance(place.get(key), Mapping):
+                place[key] = CommentedMap()
+            place = place[key]
+        for key, value in entry.items():
+            place[key] = value
+
+    _edit_file(path, merge)
+
+
+def replace_items(
+    path: Path, key: str, change: Callable[[list[Any]], list[Any]], *, check: Callable[[bytes], object]
+) -> None:
+    """Put what `change` makes of the list at the top-level `key` of a YAML file in its place; an empty one goes.
+
+    Nothing is written where `check` raises on the new content.
+    """
+
+    def replace(document: Any) -> None:
+        found = document.get(key)
+        items = change(list(found or []))
+        if not items:
+            document.pop(key, None)
+        elif found is None:
+            document[key] = items
+        else:
+            # The list itself stays, for its comments are on it.
+            found[:] = items
+
+    _edit_file(path, replace, check)
+
+
+def _edit_file(
+    path: Path, change: Callable[[Any], None], check: Callable[[bytes], object] = lambda content: None
+) -> None:
     from ruamel.yaml import YAML
     from ruamel.yaml.comments import CommentedMap
 
@@ -61,13 +100,9 @@ def merge_entry(path: Path, keys: tuple[str, ...], entry: Mapping[str, Any]) -> 
         # Comments have no mapping that they could belong to, so they are put back in front.
         lead = "".join(line for line in content.decode().splitlines(keepends=True) if line.startswith(("#", "\n")))
         document = CommentedMap()
-    place = document
-    for key in keys:
-        if not isinstance(place.get(key), Mapping):
-            place[key] = CommentedMap()
-        place = place[key]
-    for key, value in entry.items():
-        place[key] = value
+    change(document)
     sink = io.StringIO()
     yaml.dump(document, sink)
-    write_file(path, (lead + ("\n" if lead and not lead.endswith("\n") else "") + sink.getvalue()).encode())
+    written = (lead + ("\n" if lead and not lead.endswith("\n") else "") + sink.getvalue()).encode()
+    check(written)
+    write_file(path, written)

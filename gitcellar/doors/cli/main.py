@@ -31,7 +31,7 @@ _FAMILIES = {
     "Judge": ("checking", ("check", "doctor")),
     "Account": ("auditing", ("audit", "verify")),
     "Guard": ("hooking", ("hook", "rulesets")),
-    "Promise": ("policing", ("policy", "contract", "gate")),
+    "Promise": ("policing", ("policy", "contract", "gate", "freeze", "unfreeze")),
     "Explain": ("explaining", ("rules", "rule", "schema", "completion")),
 }
 _MODULES = {verb: module for module, verbs in _FAMILIES.values() for verb in verbs}

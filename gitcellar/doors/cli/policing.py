@@ -1,13 +1,18 @@
-"""The verbs about what is promised and allowed: contract, gate, policy. May import click, cellar and this door."""
+"""The verbs about what is promised and allowed: contract, gate, policy, freeze, unfreeze.
+
+May import click, cellar and this door's output and options.
+"""
 
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import click
 
 from gitcellar.cellar.describing import read_description
+from gitcellar.cellar.freezing import lift_freeze, write_freeze
 from gitcellar.cellar.gating import weigh_passage
 from gitcellar.cellar.policies import find_protected_branch, read_policy
 from gitcellar.cellar.rows import SCHEMA
@@ -203,3 +208,46 @@ def policy(context: click.Context, model: str | None, remote: str, as_json: bool
 
 def _spell(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+@click.command()
+@click.argument("models")
+@click.argument("stages", metavar="[STAGE]...", nargs=-1)
+@click.option("--why", required=True, help="The reason, which every refusal repeats.")
+@click.option("--until", type=click.DateTime(formats=["%Y-%m-%d"]), required=True, help="The last day, UTC.")
+@in_path
+@click.pass_context
+def freeze(context: click.Context, models: str, stages: tuple[str, ...], why: str, until: datetime) -> None:
+    """Let nothing new into stages of some models until a day.
+
+    MODELS is a glob, and without a STAGE it is about all. It is an entry in gitcellar.yaml here: it holds once it is
+    on the protected branch. A rollback stays possible.
+
+    \b
+    Examples:
+      gitcellar freeze '**' production --why "The end of the year." --until 2027-01-06
+      gitcellar freeze 'vit-l/*' --why "Migration of the line." --until 2026-12-01
+    """
+    write_freeze(find_repository(context), models, stages, why, until.date().isoformat())
+    say("Frozen", f"{', '.join(stages) or 'every stage'} of {models} until {until.date().isoformat()}")
+    say("Next", "git add gitcellar.yaml && git commit, and push it to the protected branch")
+
+
+@click.command()
+@click.argument("models")
+@click.argument("stages", metavar="[STAGE]...", nargs=-1)
+@in_path
+@click.pass_context
+def unfreeze(context: click.Context, models: str, stages: tuple[str, ...]) -> None:
+    """Lift a freeze before its day.
+
+    MODELS and STAGE are those of the freeze; without a STAGE all of them are lifted.
+
+    \b
+    Examples:
+      gitcellar unfreeze '**' production
+      gitcellar unfreeze 'vit-l/*'
+    """
+    lift_freeze(find_repository(context), models, stages)
+    say("Lifted", f"the freeze of {', '.join(stages) or 'every stage'} of {models}")
+    say("Next", "git add gitcellar.yaml && git commit, and push it to the protected branch")
