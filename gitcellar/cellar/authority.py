@@ -11,7 +11,8 @@ from datetime import datetime, timezone
 
 from gitcellar.core.claims import plan_claim, read_claim
 from gitcellar.core.events import Assigned, Claimed, Event
-from gitcellar.core.signatures import Signed, find_signed
+from gitcellar.core.names import ModelName
+from gitcellar.core.signatures import UNSIGNED, Signed, find_signed
 from gitcellar.core.state import ModelState
 from gitcellar.core.tag_objects import TagObject, find_tag_object
 from gitcellar.core.versions import Version
@@ -34,6 +35,11 @@ class Proven:
     found: TagObject
     key: str | None
     fault: str | None
+
+    @property
+    def forged(self) -> bool:
+        """Whether there is a signature, and it does not fit what it stands under."""
+        return self.key is None and self.fault not in UNSIGNED
 
     def signer(self, rules: ModelRules, day: str) -> Signer:
         """Who signed it, by the people of the policy on a day."""
@@ -80,8 +86,8 @@ def with_authority(
 ) -> list[Act]:
     """The acts with who stands behind them, read only where their rules ask.
 
-    `now` is seconds UTC, None for acts of the past, each of which is taken at its own time. `own` signs what is only
-    planned.
+    `now` is seconds UTC, None for acts of the past: each of them is taken at its own time, which is never before that
+    of an earlier one, so that back-dating a tag brings no expired key back. `own` signs what is only planned.
     """
     wanted = [_find_wanted(act) for act in acts]
     ids = dict.fromkeys(object_id for found in wanted for object_id in found)
@@ -90,10 +96,14 @@ def with_authority(
     proven = prove_objects(repository.read_objects({object_id: object_id for object_id in ids}, kind="tag"))
     dated = {act.model: act for act in acts if any(map(_asks_when, _stages_of(act)))}
     dates = {model: _read_dates(repository, act.state) for model, act in dated.items()}
-    return [
-        _complete(act, proven, dates.get(act.model, {}), now, own) if found or own else act
-        for act, found in zip(acts, wanted, strict=True)
-    ]
+    latest: dict[ModelName, int] = {}
+    completed: list[Act] = []
+    for act, found in zip(acts, wanted, strict=True):
+        at = now if now is not None else max(latest.get(act.model, 0), _written_at(act, proven))
+        latest[act.model] = at
+        act = replace(act, day=find_day(at)) if now is None and at else act
+        completed.append(_complete(act, proven, dates.get(act.model, {}), at, own) if found or own else act)
+    return completed
 
 
 def find_day(at: int) -> str:
@@ -125,6 +135,12 @@ def _find_wanted(act: Act) -> list[str]:
     return wanted
 
 
+def _written_at(act: Act, proven: Mapping[str, Proven]) -> int:
+    """When the tags of an act were made, by their tagger's clock; 0 of tags that were not looked at."""
+    ids = [proposed.written.object_id for proposed in act.tags if proposed.written and proposed.written.object_id]
+    return max((proven[object_id].found.at for object_id in ids if object_id in proven), default=0)
+
+
 def _stages_of(act: Act) -> list[StageRules]:
     return [stage for proposed in act.tags if (stage := _stage_of(act, proposed.fact)) is not None]
 
@@ -141,14 +157,10 @@ def _read_dates(repository: GitRepository, state: ModelState) -> dict[str, int]:
     return {object_id: tag.at for object_id, content in read.items() if (tag := find_tag_object(content)) is not None}
 
 
-def _complete(
-    act: Act, proven: Mapping[str, Proven], dates: Mapping[str, int], now: int | None, own: Signer | None
-) -> Act:
+def _complete(act: Act, proven: Mapping[str, Proven], dates: Mapping[str, int], now: int, own: Signer | None) -> Act:
     for proposed in act.tags:
         written = proposed.written.object_id if proposed.written else None
         mine = proven.get(written) if written else None
-        at = now if now is not None else (mine.found.at if mine else 0)
-        act = replace(act, day=find_day(at) if now is None and mine else act.day)
         signer = mine.signer(act.rules, act.day) if mine else (Signer(None, _MALFORMED) if written else own)
         version = _version_of(act.state, proposed.fact, proposed.target)
         registered = act.state.registrations.get(version) if version else None
@@ -160,7 +172,7 @@ def _complete(
             claims=(*act.claims, *_attest(act, version, proposed, proven, signer)) if version else act.claims,
         )
         if isinstance(proposed.fact, Assigned) and version is not None:
-            ages, left = _find_ages(act.state, version, proposed.fact.stage, dates, at)
+            ages, left = _find_ages(act.state, version, proposed.fact.stage, dates, now)
             act = replace(act, ages=act.ages or ages, left=act.left if act.left is not None else left)
     return act
 

@@ -43,9 +43,15 @@ def read_policy(repository: GitRepository, remote: str | None = "origin") -> Pol
 def find_policy_blob(repository: GitRepository, remote: str | None = "origin") -> str | None:
     """The id of the policy's file as it judges; None where there is none."""
     protected = find_protected(repository, remote)
-    name = f"{protected}:{FILE}"
-    found = repository.check_objects([name]).get(name) if protected else None
-    return found.object_id if found else None
+    return find_policy_blobs(repository, protected)[0] if protected else None
+
+
+def find_policy_blobs(repository: GitRepository, tree: str) -> tuple[str | None, str | None]:
+    """The ids of the policy and of the signers' file in a commit or tree, as far as they are there."""
+    names = [f"{tree}:{file}" for file in (FILE, SIGNERS_FILE)]
+    found = repository.check_objects(names)
+    policy, signers = (found[name].object_id if name in found else None for name in names)
+    return policy, signers
 
 
 def read_policy_at(repository: GitRepository, tree: str) -> Policy:

@@ -1,6 +1,6 @@
 """Can what is here be believed? Reads every event of a model, by its ref and by the chain, and looks for what is gone.
 
-May import core, store and cellar.reading.
+May import core, policy, store and its own floor.
 """
 
 from __future__ import annotations
@@ -8,15 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gitcellar.cellar.reading import unknown_model
+from gitcellar.cellar.authority import Proven, prove_objects, with_authority
+from gitcellar.cellar.policies import read_policy
+from gitcellar.cellar.reading import read_state, unknown_model
 from gitcellar.core.chain import read_links
 from gitcellar.core.events import Registered
 from gitcellar.core.names import ModelName, find_model_name
-from gitcellar.core.proof import WARNINGS, Evidence, Suspicion, find_suspicions
+from gitcellar.core.proof import WARNINGS, Code, Evidence, Suspicion, find_suspicions
+from gitcellar.core.state import replay_events
 from gitcellar.core.tag_objects import TagObject, find_tag_object
 from gitcellar.core.tags import find_tag_name, model_patterns, tip_ref
 from gitcellar.core.versions import Version
+from gitcellar.policy.change import Act, Change, ProposedTag, WrittenTag
+from gitcellar.policy.config import Policy
+from gitcellar.policy.judge import judge
+from gitcellar.policy.settings import ModelRules
 from gitcellar.store.git import GitRepository
+from gitcellar.store.git_errors import GitError
 from gitcellar.store.git_remote import RefSource, cloned
 
 _TAGS, _TIPS, _TRACKED = "refs/tags/", "refs/gitcellar/", "refs/gitcellar-remotes"
@@ -44,16 +52,28 @@ def verify(
     `clone` remembers the tips that `remote` had when it was fetched last; of a URL that is another remote's, nothing.
     """
     if isinstance(source, GitRepository):
-        return _verify(source, model, _remembered(source, remote))
+        return _verify(source, model, _remembered(source, remote), read_policy(source, remote))
     patterns = ["refs/tags/*", f"{_TIPS}*"]
     if model is not None:
         patterns = [p for name in _related(model) for p in (*model_patterns(name), f"{_TIPS}{name.in_tag}@*")]
     knows = clone is not None and clone.find_remote_url(remote) == source.url
     with cloned(source.url, patterns) as repository:
-        return _verify(repository, model, _remembered(clone, remote) if clone and knows else {})
+        policy = _fetch_policy(repository)
+        return _verify(repository, model, _remembered(clone, remote) if clone and knows else {}, policy)
 
 
-def _verify(repository: GitRepository, model: ModelName | None, remembered: Mapping[ModelName, str]) -> Proof:
+def _fetch_policy(repository: GitRepository) -> Policy:
+    """The policy on the default branch of what was cloned; the default one of a cellar without a commit."""
+    try:
+        repository.fetch("origin", ["HEAD:refs/remotes/origin/HEAD"], depth=1, blobs=False)
+    except GitError:
+        return Policy()
+    return read_policy(repository, "origin")
+
+
+def _verify(
+    repository: GitRepository, model: ModelName | None, remembered: Mapping[ModelName, str], policy: Policy
+) -> Proof:
     refs = repository.list_ref_ids(_TAGS, _TIPS)
     if model is not None:
         refs = repository.list_ref_ids(*(p for name in _related(model) for p in (*model_patterns(name), tip_ref(name))))
@@ -76,7 +96,54 @@ def _verify(repository: GitRepository, model: ModelName | None, remembered: Mapp
             )
         )
     ]
+    found += _check_authority(repository, {name: held[name] for name in names}, policy)
     return Proof(tuple(names), sum(len(held[name]) for name in names), tuple(found))
+
+
+def _check_authority(
+    repository: GitRepository, held: Mapping[ModelName, Mapping[str, str]], policy: Policy
+) -> list[tuple[ModelName, Suspicion]]:
+    """What was signed by nobody who may, held against the policy by the same judge as what is proposed."""
+    found: list[tuple[ModelName, Suspicion]] = []
+    acts: list[Act] = []
+    for model, tags in held.items():
+        rules = policy.rules_of(model)
+        contents = repository.read_objects({object_id: object_id for object_id in tags.values()}, kind="tag")
+        proven = prove_objects(contents)
+        found += [
+            (model, Suspicion("forged", tag, f"it {proven[object_id].fault}"))
+            for tag, object_id in tags.items()
+            if object_id in proven and proven[object_id].forged
+        ]
+        if not rules.people:
+            continue
+        replayed = list(_replay(repository, model, rules))
+        tail = _find_unsigned_tail([act.tags[0].written for act in replayed], proven)
+        if tail and not rules.signed:
+            found.append((model, Suspicion("unsigned-tail", tail[0], f"the last {len(tail)} events are not signed")))
+        acts += replayed
+    told = {(model, suspicion.tag) for model, suspicion in found}
+    for act in with_authority(repository, acts, now=None):
+        for violation in judge(Change(act.day, (act,)), family="A").violations:
+            code: Code = "unsigned" if violation.rule == "A001" else "no-right"
+            if (act.model, violation.subject) not in told:
+                found.append((act.model, Suspicion(code, violation.subject, violation.message)))
+    return found
+
+
+def _replay(repository: GitRepository, model: ModelName, rules: ModelRules) -> Iterable[Act]:
+    """Each event of a model as an act, after those before it."""
+    for event, state in replay_events(model, (), read_state(repository, model).events):
+        written = WrittenTag(event.tag, "tag", event.tag, object_id=event.object_id)
+        yield Act(model, (ProposedTag(model, event.fact, event.commit or "", written),), state, rules)
+
+
+def _find_unsigned_tail(written: Iterable[WrittenTag | None], proven: Mapping[str, Proven]) -> list[str]:
+    """The newest events that nobody signed, the oldest first, of a model that was signed before."""
+    objects = [(tag.name, proven.get(tag.object_id or "")) for tag in written if tag]
+    signed = [(name, found.key) for name, found in objects if found is not None]
+    last = max((at for at, (_, key) in enumerate(signed) if key is not None), default=None)
+    return [] if last is None else [name for name, _ in signed[last + 1 :]]
 
 
 def _related(model: ModelName) -> list[ModelName]:

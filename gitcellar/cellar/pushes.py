@@ -13,6 +13,8 @@ from functools import cached_property
 from gitcellar.cellar.authority import with_authority
 from gitcellar.cellar.evidence import read_declarations
 from gitcellar.cellar.judging import find_blocking, find_needed, find_unreachable, sort_declared
+from gitcellar.cellar.policies import find_protected_branch
+from gitcellar.cellar.policy_changes import APPROVALS, find_policy_approvals
 from gitcellar.core.chain import read_links, walk_back
 from gitcellar.core.digests import Digest
 from gitcellar.core.events import Event, Registered
@@ -246,7 +248,16 @@ class _Gathering:
             return ProposedRef(pushed.ref, pushed.old, pushed.new, self.rules_of(model), model, step=step)
         model = _find_model(pushed.ref)
         blocks = self.find_blocked(pushed) if model is None else None
-        return ProposedRef(pushed.ref, pushed.old, pushed.new, self.rules_of(model), model, blocks=blocks)
+        rules = self.rules_of(model)
+        approved = self.find_approvals(pushed, rules) if rules.policy_changes else None
+        return ProposedRef(pushed.ref, pushed.old, pushed.new, rules, model, blocks=blocks, policy_approved=approved)
+
+    def find_approvals(self, pushed: PushedRef, rules: ModelRules) -> tuple[str, ...] | None:
+        """Who approved the policy that the protected branch would get; None where it gets no other."""
+        if pushed.ref != find_protected_branch(self.repository, self.occasion.remote):
+            return None
+        beside = [p.new for p in self.pushed if p.new and p.ref.startswith(f"{_TAGS}{APPROVALS}")]
+        return find_policy_approvals(self.repository, pushed, rules, self.occasion.day, beside)
 
     def find_step(self, model: ModelName, pushed: PushedRef) -> TipStep:
         new = pushed.new or ""

@@ -19,10 +19,22 @@ from gitcellar.core.trailers import parse_message
 from gitcellar.core.versions import Version
 
 Code = Literal[
-    "forged", "replayed", "contradicts", "moved", "deleted", "forked", "rewound", "base-swapped", "unchained", "no-tip"
+    "forged",
+    "replayed",
+    "contradicts",
+    "moved",
+    "deleted",
+    "forked",
+    "rewound",
+    "base-swapped",
+    "unsigned",
+    "no-right",
+    "unsigned-tail",
+    "unchained",
+    "no-tip",
 ]
 # What plain git and GTO leave behind is no attack.
-WARNINGS: frozenset[Code] = frozenset({"unchained", "no-tip"})
+WARNINGS: frozenset[Code] = frozenset({"unsigned-tail", "unchained", "no-tip"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ KEY_TYPES = (
 _BEGIN = b"-----BEGIN SSH SIGNATURE-----\n"
 _END = b"-----END SSH SIGNATURE-----\n"
 _ARMOR = re.compile(_BEGIN + rb"((?:[A-Za-z0-9+/=]{1,100}\n){1,200})" + _END)
+# Why nothing is signed here at all, as opposed to signed wrongly.
+UNSIGNED = ("is not signed", "is signed with OpenPGP, and only SSH signatures count")
 _OPENPGP = re.compile(rb"^-----BEGIN PGP (?:SIGNATURE|MESSAGE)-----$", re.MULTILINE)
 _MAGIC = b"SSHSIG"
 
@@ -62,7 +64,7 @@ def find_signed(content: bytes) -> Signed | str:
     """The signature of a tag object; or, where none can be read, why not, as words that follow "it"."""
     start = content.find(b"\n" + _BEGIN) + 1
     if not start:
-        return "is signed with OpenPGP, and only SSH signatures count" if _OPENPGP.search(content) else "is not signed"
+        return UNSIGNED[1 if _OPENPGP.search(content) else 0]
     match = _ARMOR.fullmatch(content, start)
     if match is None:
         # `git verify-tag` says Good where bytes are appended after the signature.

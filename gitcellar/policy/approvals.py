@@ -116,7 +116,8 @@ def count_approvals(stage: str, wanted: Approvals, hearing: Hearing) -> Tally:
             decisions[attested.signer.principal] = attested
     missing = [*_find_unknown(wanted, hearing), *_find_vetoes(decisions, wanted, hearing.rules.people)]
     approved = [each for each in decisions.values() if each.claim.kind == APPROVED]
-    missing += _find_lacking(approved, wanted, hearing.rules.people)
+    able = {e.signer.principal: _roles_given(e, hearing.rules.people) for e in approved if e.signer.principal}
+    missing += find_lacking(able, wanted)
     return Tally(tuple(decisions.values()), tuple(dropped), tuple(missing))
 
 
@@ -157,9 +158,9 @@ def _find_vetoes(decisions: Mapping[str, Attested], wanted: Approvals, people: P
             yield f"{principal} rejected it: {attested.claim.tag}"
 
 
-def _find_lacking(approved: Sequence[Attested], wanted: Approvals, people: People) -> Iterable[str]:
+def find_lacking(able: Mapping[str, frozenset[str]], wanted: Approvals) -> Iterable[str]:
+    """Which approvals are missing where these people gave theirs, each in these roles, a line each."""
     seats = [role for role, count in wanted.roles.items() for _ in range(count)]
-    able = {each.signer.principal: _roles_given(each, people) for each in approved if each.signer.principal is not None}
     empty = _find_empty_seats(seats, able)
     for role in dict.fromkeys(empty):
         yield f"{empty.count(role)} more approval{'s' if empty.count(role) > 1 else ''} in the role {role}"

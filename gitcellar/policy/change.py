@@ -180,6 +180,7 @@ class ProposedRef:
 
     `old` and `new` are object ids, None where the ref does not exist before or after. `model` is whose it is, if any
     model's. `blocks` is a registry tag that could not exist beside it. `step` is known of a tip.
+    `policy_approved` are the people who approved the policy that the ref would bring; None where it brings no other.
     """
 
     ref: str
@@ -189,6 +190,7 @@ class ProposedRef:
     model: ModelName | None = None
     blocks: str | None = None
     step: TipStep | None = None
+    policy_approved: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from gitcellar.policy.people import (
     merge_people,
     parse_signers,
 )
-from gitcellar.policy.sections import ApprovalsSection, KeySection, ModelSection, PersonSection, PolicySection
+from gitcellar.policy.sections import KeySection, ModelSection, PersonSection, PolicySection, QuorumSection
 from gitcellar.policy.settings import (
     DEFAULT_STAGES,
     Aged,
@@ -156,7 +156,7 @@ class Policy:
             self.freezes,
             self.people,
             said.get("cellar"),
-            _read_approvals(self.content.policy_changes),
+            _read_quorum(self.content.policy_changes),
         )
 
     def _sections(self) -> Iterator[tuple[Path, ModelSection]]:
@@ -243,8 +243,8 @@ def _read_stage(said: Mapping[str, Any]) -> StageRules:
     )
 
 
-def _read_approvals(section: ApprovalsSection | None) -> Approvals | None:
-    return None if section is None else Approvals(section.count, section.roles, tuple(section.excluded))
+def _read_quorum(section: QuorumSection | None) -> Approvals | None:
+    return None if section is None else Approvals(section.count, section.roles, ())
 
 
 def _read_said_approvals(said: Mapping[str, Any]) -> Approvals:

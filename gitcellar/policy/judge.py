@@ -20,7 +20,7 @@ _ACT_CHECKS = (
     *stages.ACT_CHECKS,
     *authority.ACT_CHECKS,
 )
-_REF_CHECKS = (*names.REF_CHECKS, *versions.REF_CHECKS)
+_REF_CHECKS = (*names.REF_CHECKS, *versions.REF_CHECKS, *authority.REF_CHECKS)
 _DECLARATION_CHECKS = (*lineage.DECLARATION_CHECKS, *metadata.DECLARATION_CHECKS)
 RULES: tuple[Rule, ...] = tuple(
     sorted(
@@ -67,9 +67,9 @@ class RefusedError(CellarError):
         self.verdict = verdict
 
 
-def judge(change: Change) -> Verdict:
-    """Hold a change against every rule, by the severity that the policy gives it."""
-    sentence = _Sentence(change.day)
+def judge(change: Change, *, family: str = "") -> Verdict:
+    """Hold a change against every rule, or those of one family, by the severity that the policy gives each."""
+    sentence = _Sentence(change.day, family)
     for ref in change.refs:
         sentence.weigh(ref, _REF_CHECKS, ref.rules, ref.model)
     for act in change.acts:
@@ -91,8 +91,9 @@ def severity_of(rule: Rule, rules: ModelRules) -> str:
 class _Sentence:
     """A verdict in the making."""
 
-    def __init__(self, day: str) -> None:
+    def __init__(self, day: str, family: str) -> None:
         self.day = day
+        self.family = family
         self.violations: list[Violation] = []
         self.warnings: list[Violation] = []
         self.excepted: list[Excepted] = []
@@ -102,7 +103,7 @@ class _Sentence:
     ) -> None:
         for check in checks:
             severity = severity_of(check.rule, rules)
-            if severity != "off":
+            if severity != "off" and check.rule.id.startswith(self.family):
                 self.take(check.find(judged), rules.exceptions, model, is_error=severity == "error")
 
     def take(

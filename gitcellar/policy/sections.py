@@ -118,11 +118,16 @@ class GateSection(_Strict):
         return self
 
 
-class ApprovalsSection(_Strict):
-    """How many people approve a version before it enters a stage, in which roles, and who may not."""
+class QuorumSection(_Strict):
+    """How many people, and how many of them in each role."""
 
     count: int = Field(default=1, ge=1, le=20)
     roles: dict[Role, Annotated[int, Field(ge=1, le=20)]] = {}
+
+
+class ApprovalsSection(QuorumSection):
+    """How many people approve a version before it enters a stage, in which roles, and who may not."""
+
     excluded: list[Literal["author", "promoter"]] = Field(
         default=["author"], alias="not", description="whose approval does not count"
     )
@@ -255,7 +260,7 @@ class PolicySection(ModelSection):
         default=True, description="off where the Git host refuses refs below refs/gitcellar/"
     )
     people: dict[Principal, PersonSection | None] = Field(default={}, description="who signs, with which keys")
-    policy_changes: ApprovalsSection | None = Field(
+    policy_changes: QuorumSection | None = Field(
         default=None, description="who approves a change of this file and of .gitcellar/allowed_signers"
     )
     models: list[ModelSection] = []

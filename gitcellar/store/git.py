@@ -196,6 +196,10 @@ class GitRepository(GitRunner):
         lines = "".join(f"{line}\n" for line in (*sorted(wanted), *(f"^{branch}" for branch in branches)))
         return wanted & set(self._text("rev-list", "--stdin", stdin=lines).split()) if wanted else set()
 
+    def find_last_change(self, commit: str, paths: Sequence[str]) -> str | None:
+        """The newest commit, from `commit` back, that changed one of `paths`; None where none did."""
+        return self._text("rev-list", "-1", commit, "--", *paths).strip() or None
+
     def list_changed(self, before: str, after: str) -> list[str]:
         """The paths that differ between two commits."""
         return self._list_paths("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", before, after, "--")

@@ -154,6 +154,7 @@ PEOPLED = ModelRules(
         }
     ),
 )
+QUORUM = ModelRules(policy_changes=Approvals(2, {"qa": 1}, ()), people=PEOPLED.people)
 SIGNED = ModelRules(signed=True, people=PEOPLED.people)
 
 
@@ -234,6 +235,10 @@ ALLOWED: dict[str, Act | ProposedRef | Declaration] = {
     "an old name of no pattern": registration("vit-l/base", "1.1", "1.0", rules=ModelRules(names=("bert/*",))),
     "an annotated tag": pushed(registration("vit-l/base", "1.0")),
     "a claim about a version's tag": pushed(claimed("evaluated.fairness"), target="tag"),
+    "another policy that two approved": replace(
+        ref("refs/heads/main", OLD), rules=QUORUM, policy_approved=("ada", "ben")
+    ),
+    "the same policy": replace(ref("refs/heads/main", OLD), rules=QUORUM),
     "an approval by one of the people": claimed("approved.production", by="ada", rules=PEOPLED),
     "an approval in a role": claimed("approved.production", by="ada", rules=PEOPLED, role="qa"),
     "broken glass by who may": claimed("bypassed.production", by="cy", rules=PEOPLED),
@@ -501,6 +506,10 @@ REFUSED: dict[str, tuple[Act | ProposedRef | Declaration, list[str]]] = {
     "ratified without approvals": (
         ratified("ada"),
         ["A003 vit-l/base@1.0=ratified.production#3: 1 more approval in the role safety"],
+    ),
+    "another policy that one of two approved": (
+        replace(ref("refs/heads/main", OLD), rules=QUORUM, policy_approved=("ada",)),
+        ["A006 refs/heads/main: the policy that it brings needs 1 more approval"],
     ),
     "glass broken twice": (
         claimed(

@@ -15,6 +15,7 @@ import click
 from gitcellar.cellar import claiming
 from gitcellar.cellar.claiming import Standing
 from gitcellar.cellar.gating import Passage, weigh_passage
+from gitcellar.cellar.policy_changes import approve_policy
 from gitcellar.cellar.rows import SCHEMA
 from gitcellar.cellar.verdict_rows import ClaimRow, ClaimsDocument
 from gitcellar.cellar.writing import Options
@@ -36,23 +37,25 @@ _until = click.option("--until", type=_DAY, help="The last day, UTC, on which it
 
 @click.command()
 @reference_argument
-@_for_stage
+@click.option("--for", "stage", metavar="STAGE", help="The stage that it is about.")
 @_role
 @_until
+@click.option("--policy", is_flag=True, help="REF is a commit: approve the policy and the people that it brings.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @writer
 @click.pass_context
 def approve(
     context: click.Context,
     ref: str,
-    stage: str,
+    stage: str | None,
     role: str | None,
     until: datetime | None,
+    policy: bool,
     yes: bool,
     options: Options,
     as_json: bool,
 ) -> None:
-    """Approve a version for a stage, with your signature.
+    """Approve a version for a stage, or another policy; you sign it.
 
     First it shows what would be approved: its metrics and contract against what is live, its gates, and the approvals
     that are still missing. An approval is for this moment: once the stage changes it counts no more.
@@ -61,7 +64,13 @@ def approve(
     Examples:
       gitcellar approve vit-l/projectA@1.2.3 --for production --push
       gitcellar approve 'vit-l/projectA#staging' --for production --role qa --yes -m "Tested on site."
+      gitcellar approve --policy HEAD --push
     """
+    if policy:
+        _approve_policy(context, ref, options, as_json=as_json)
+        return
+    if stage is None:
+        raise click.UsageError("say what for: --for STAGE, or --policy")
     repository, reference = find_repository(context), parse_reference(ref)
     name = parse_stage_name(stage)
     if not yes and not options.dry_run and (as_json or not sys.stdin.isatty()):
@@ -194,6 +203,17 @@ def claims(context: click.Context, ref: str, stage: str | None, remote: str, as_
             say("Claims", f"there is none on {standing.model} {standing.version}")
         _say_missing(standing)
     context.exit(NO if standing.tally and not standing.tally.met else 0)
+
+
+def _approve_policy(context: click.Context, commit: str, options: Options, *, as_json: bool) -> None:
+    tag = approve_policy(find_repository(context), commit, options=options)
+    if as_json:
+        print_json({"schema": SCHEMA, "tag": tag, "pushed": options.push and not options.dry_run})
+        return
+    click.echo(tag)
+    say("Dry run" if options.dry_run else "Done", f"Approve the policy of {commit}")
+    if not options.push and not options.dry_run:
+        say("Next", f"git push {options.remote} refs/tags/{tag}")
 
 
 def _brief(passage: Passage) -> None:

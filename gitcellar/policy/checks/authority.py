@@ -6,8 +6,8 @@ May import core and the rest of policy but judge and config.
 from collections.abc import Iterable
 
 from gitcellar.core.events import BYPASSED, RATIFIED, Assigned, Claimed, Fact
-from gitcellar.policy.approvals import Tally, count_approvals, find_claim_fault
-from gitcellar.policy.change import Act, ProposedTag
+from gitcellar.policy.approvals import Tally, count_approvals, find_claim_fault, find_lacking
+from gitcellar.policy.change import Act, ProposedRef, ProposedTag
 from gitcellar.policy.gates import has_held
 from gitcellar.policy.people import NOBODY
 from gitcellar.policy.rules import Check, Rule, Violation
@@ -56,6 +56,14 @@ A005 = Rule(
 people have approved it afterwards, and until then nobody does it again for the same stage.
 
 What to do: have it approved, then `gitcellar ratify REF --for STAGE`.""",
+)
+A006 = Rule(
+    "A006",
+    "a change of the policy is approved by whom the old policy names",
+    """`policy_changes:` say how many people must approve before another gitcellar.yaml, or another
+.gitcellar/allowed_signers, enters the protected branch: those of the policy that stands, not of the one that comes.
+
+What to do: each of them runs `gitcellar approve --policy COMMIT --push`; then push the commit.""",
 )
 _KEY_HINT = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub; have it listed in people:"
 
@@ -158,6 +166,16 @@ def _comes_back(act: Act, proposed: ProposedTag, rules: StageRules) -> bool:
     return held and act.rules.people.fits((act.signer or NOBODY).principal, back.by)
 
 
+def check_policy(ref: ProposedRef) -> Iterable[Violation]:
+    wanted = ref.rules.policy_changes
+    if ref.policy_approved is None or wanted is None:
+        return
+    able = {principal: ref.rules.people.roles_of(principal) for principal in ref.policy_approved}
+    for missing in find_lacking(able, wanted):
+        message = f"the policy that it brings needs {missing}"
+        yield A006.violation(ref.ref, message, hint=f"gitcellar approve --policy {(ref.new or '')[:12]} --push")
+
+
 ACT_CHECKS: tuple[Check[Act], ...] = (
     Check(A001, check_signed),
     Check(A002, check_assigner),
@@ -165,3 +183,4 @@ ACT_CHECKS: tuple[Check[Act], ...] = (
     Check(A004, check_claims),
     Check(A005, check_mended),
 )
+REF_CHECKS: tuple[Check[ProposedRef], ...] = (Check(A006, check_policy),)
