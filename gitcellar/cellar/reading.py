@@ -54,6 +54,27 @@ def read_model(source: RefSource, model: ModelName) -> ModelState:
     return state
 
 
+def read_past(source: RefSource, model: ModelName | None, at: int) -> list[ModelState]:
+    """The states as they were at a moment, in seconds UTC, of one model or of all. A URL is asked for tags alone.
+
+    An event is never older than one before it in the order of counters, whatever its tagger's clock said.
+    """
+    with with_objects(source, model) as repository:
+        states = [read_model(repository, model)] if model else list(read_cellar(repository).values())
+        details = repository.read_details(model_patterns(model) if model else ("refs/tags/",))
+    found: list[ModelState] = []
+    for state in states:
+        latest = 0
+        events: list[Event] = []
+        for detailed in detail_events(state, details):
+            latest = max(latest, detailed.details.at)
+            if latest <= at:
+                events.append(detailed.event)
+        if events or model:
+            found.append(fold_events(state.name, events))
+    return found
+
+
 def unknown_model(source: RefSource, model: ModelName) -> CellarError:
     """The error that says why `model` may not be here, and what is."""
     known = [name.text for name in parse_listing(source.list_tags())]

@@ -165,6 +165,23 @@ class AuditDocument(TypedDict):
     exceptions: list[ExceptionRow]
 
 
+class StaleRow(TypedDict):
+    """Why something that is live should be looked at."""
+
+    model: str
+    version: str
+    stage: str
+    code: str
+    message: str
+
+
+class StaleDocument(TypedDict):
+    """`gitcellar stale --json`."""
+
+    schema: int
+    stale: list[StaleRow]
+
+
 class SuspicionRow(TypedDict):
     """What does not fit in a model's history. `level` is error or warning."""
 

@@ -1,4 +1,4 @@
-"""The verbs that give account: audit, verify. May import click, cellar and this door's output and options."""
+"""The verbs that give account: audit, verify, stale. May import click, cellar and this door's output and options."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from gitcellar.cellar.auditing import Audit, list_broken, list_excepted
 from gitcellar.cellar.auditing import audit as read_audit
 from gitcellar.cellar.proving import verify as read_proof
 from gitcellar.cellar.rows import SCHEMA, event_row
-from gitcellar.cellar.verdict_rows import AuditDocument, AuditRow, SuspicionRow, VerifyDocument
+from gitcellar.cellar.staleness import Limits, find_stale
+from gitcellar.cellar.verdict_rows import AuditDocument, AuditRow, StaleDocument, StaleRow, SuspicionRow, VerifyDocument
 from gitcellar.core.errors import NO
 from gitcellar.core.names import parse_model_name
 from gitcellar.core.proof import WARNINGS
 from gitcellar.doors.cli.options import (
     as_json,
+    as_plain,
     find_clone,
     find_repository,
     find_source,
@@ -26,6 +28,7 @@ from gitcellar.doors.cli.options import (
     reader,
 )
 from gitcellar.doors.cli.output import print_json, print_plain, print_table, printable, say, say_unratified
+from gitcellar.store.environment import read_now
 
 _DAY = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
 _COLUMNS = (
@@ -136,6 +139,52 @@ def verify(
         whole = "nothing was rewritten" if proof.ok else "history was rewritten"
         say("Verified", f"{proof.events} events of {len(proof.models)} models: {whole}")
     context.exit(0 if proof.ok else NO)
+
+
+@click.command()
+@optional_model
+@click.option(
+    "--majors", type=click.IntRange(1), default=2, show_default=True, help="How far ahead in X a base may be."
+)
+@click.option("--days", type=click.IntRange(1), default=180, show_default=True, help="How long without an evaluation.")
+@as_json
+@as_plain
+@in_path
+@click.pass_context
+def stale(context: click.Context, model: str | None, majors: int, days: int, as_json: bool, as_plain: bool) -> None:
+    """List what is live and looked after by nobody.
+
+    Without owner or description; with a base that was withdrawn or outlived; not evaluated for long; withdrawn or
+    deprecated and still live; promoted by broken glass. Exit code 1 says that there is something.
+
+    \b
+    Examples:
+      gitcellar stale
+      gitcellar stale vit-l/projectA --days 90 --json
+    """
+    name = parse_model_name(model) if model else None
+    found = find_stale(find_repository(context), name, Limits(majors, days, read_now()))
+    rows: list[StaleRow] = [
+        {
+            "model": each.model.text,
+            "version": str(each.version),
+            "stage": each.stage,
+            "code": each.code,
+            "message": each.message,
+        }
+        for each in found
+    ]
+    if as_json:
+        document: StaleDocument = {"schema": SCHEMA, "stale": rows}
+        print_json(document)
+    elif as_plain:
+        print_plain([(r["code"], r["model"], r["version"], r["stage"], r["message"]) for r in rows])
+    elif rows:
+        table = [(f"{r['model']}@{r['version']}", r["stage"], r["message"], r["code"]) for r in rows]
+        print_table(("live", "in", "because", ""), table)
+    else:
+        say("Fresh", "everything that is live is looked after")
+    context.exit(NO if rows else 0)
 
 
 def _seconds(moment: datetime | None) -> int | None:

@@ -132,6 +132,7 @@ def _documents() -> dict[str, Any]:
         "claims": verdict_rows.ClaimsDocument,
         "get": rows.GetDocument,
         "audit": verdict_rows.AuditDocument,
+        "stale": verdict_rows.StaleDocument,
         "check": verdict_rows.CheckDocument,
         "doctor": verdict_rows.DoctorDocument,
         "gate": verdict_rows.GateDocument,

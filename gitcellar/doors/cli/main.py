@@ -29,7 +29,7 @@ _FAMILIES = {
     "Read": ("reading", ("show", "history", "describe", "resolve")),
     "Move": ("moving", ("get", "push", "fetch")),
     "Judge": ("checking", ("check", "doctor")),
-    "Account": ("auditing", ("audit", "verify")),
+    "Account": ("auditing", ("audit", "verify", "stale")),
     "Guard": ("hooking", ("hook", "rulesets")),
     "Promise": ("policing", ("policy", "contract", "gate", "freeze", "unfreeze")),
     "Explain": ("explaining", ("rules", "rule", "schema", "completion")),

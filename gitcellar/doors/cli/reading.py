@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, time, timezone
 
 import click
 
 from gitcellar.cellar import reading, rows
 from gitcellar.core.names import parse_model_name
-from gitcellar.core.references import parse_reference
+from gitcellar.core.references import find_referenced, parse_reference
 from gitcellar.core.state import ModelState
 from gitcellar.doors.cli.options import find_source, optional_model, reader, reference_argument
 from gitcellar.doors.cli.output import print_json, print_plain, print_table, printable, say, say_unratified
+
+_at_moment = click.option(
+    "--at",
+    type=click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
+    help="As it was then, UTC: at the end of 2026-03-01, or at 2026-03-01T12:00:00Z.",
+)
 
 
 @click.command()
 @optional_model
 @reader
+@_at_moment
 @click.pass_context
-def show(context: click.Context, model: str | None, repo: str | None, as_json: bool, as_plain: bool) -> None:
+def show(
+    context: click.Context, model: str | None, repo: str | None, as_json: bool, as_plain: bool, at: datetime | None
+) -> None:
     """Show every model, or one with all its versions.
 
     \b
     Examples:
       gitcellar show
       gitcellar show vit-l/projectA
+      gitcellar show --at 2026-03-01
       gitcellar show --repo https://example.com/cellar.git --json
     """
     source = find_source(context, repo)
-    if model is None:
+    if at is not None:
+        states = reading.read_past(source, parse_model_name(model) if model else None, _seconds(at))
+    elif model is None:
         states = list(reading.read_cellar(source).values())
     else:
         states = [reading.read_model(source, parse_model_name(model))]
@@ -96,8 +109,11 @@ def history(
 @click.command()
 @reference_argument
 @reader
+@_at_moment
 @click.pass_context
-def resolve(context: click.Context, ref: str, repo: str | None, as_json: bool, as_plain: bool) -> None:
+def resolve(
+    context: click.Context, ref: str, repo: str | None, as_json: bool, as_plain: bool, at: datetime | None
+) -> None:
     """Print which version, commit and tag a REF means.
 
     The line is MODEL@VERSION, the commit and the tag, separated by tabs; with --plain also the stages.
@@ -106,10 +122,16 @@ def resolve(context: click.Context, ref: str, repo: str | None, as_json: bool, a
     Examples:
       gitcellar resolve 'vit-l/projectA#production'
       gitcellar resolve vit-l/base@1 --json
+      gitcellar resolve 'vit-l/projectA#production' --at 2026-03-01T12:00:00Z
       git checkout "$(gitcellar resolve vit-l/base@latest | cut -f2)"
     """
     reference = parse_reference(ref)
-    state, held = reading.read_version(find_source(context, repo), reference)
+    source = find_source(context, repo)
+    if at is None:
+        state, held = reading.read_version(source, reference)
+    else:
+        state = reading.read_past(source, reference.model, _seconds(at))[0]
+        held = find_referenced(reference, state)
     if as_json:
         print_json(rows.resolve_document(reference.model, held))
         return
@@ -149,6 +171,12 @@ def describe(context: click.Context, ref: str, repo: str | None, as_json: bool, 
     width = max(len(label) for label, _ in lines)
     for label, value in lines:
         click.echo(f"{label:<{width}}  {printable(value)}")
+
+
+def _seconds(moment: datetime) -> int:
+    """The moment in seconds UTC; of a day alone, its end."""
+    day = 0 if moment.time() != time.min else 86399
+    return int(moment.replace(tzinfo=timezone.utc).timestamp()) + day
 
 
 def _overview(state: ModelState) -> tuple[str, str, str, str, str]:
