@@ -21,7 +21,7 @@ bench: $(VENV)/test ## the numbers of docs/performance.md, side by side with git
 	$(BIN)/python benchmarks/bench.py
 
 fuzz: $(VENV)/test $(VENV)/fuzz ## the properties of the pure core, for longer, and its parsers by coverage
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 tests/core
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 tests/core tests/cellar/test_crashes.py tests/cellar/test_machine.py
 	$(BIN)/python fuzz/parsers.py -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=512 -max_len=4096 -verbosity=0
 
 clean:

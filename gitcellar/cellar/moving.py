@@ -5,7 +5,7 @@ May import core, store, cellar.reading and cellar.getting.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gitcellar.cellar.describing import read_entry
@@ -14,6 +14,7 @@ from gitcellar.core.chain import read_links, walk_back
 from gitcellar.core.errors import NO, CellarError, NotFoundError
 from gitcellar.core.events import Registered
 from gitcellar.core.names import ModelName, find_model_name
+from gitcellar.core.tag_objects import find_tag_object
 from gitcellar.core.tags import find_tag_name, model_patterns, parse_listing, tip_ref
 from gitcellar.store.checkpoints import fetch_checkpoint, push_checkpoint
 from gitcellar.store.git import GitRepository, RefUpdate
@@ -66,10 +67,14 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What a push or fetch did: the tags that are new there or here, and how many objects of checkpoints."""
+    """What a push or fetch did: the tags that are new there or here, and how many objects of checkpoints.
+
+    `lost` are tags that the remote's chain leads to and that it has no more.
+    """
 
     tags: tuple[str, ...]
     checkpoints: int
+    lost: tuple[str, ...] = ()
 
 
 def require_remote(repository: GitRepository, remote: str) -> None:
@@ -80,8 +85,13 @@ def require_remote(repository: GitRepository, remote: str) -> None:
         )
 
 
-def fetch_models(repository: GitRepository, remote: str, models: Iterable[ModelName] | None) -> None:
-    """Bring the tags and tips of some models, or of all, here. Raise DivergedError where a tag here is another."""
+def fetch_models(
+    repository: GitRepository, remote: str, models: Iterable[ModelName] | None
+) -> dict[ModelName, list[RefUpdate]]:
+    """Bring the tags and tips of some models, or of all, here. Raise DivergedError where a tag here is another.
+
+    Return, by model, the tags that the remote's chain leads to and the remote lost; `return_lost` gives them back.
+    """
     require_remote(repository, remote)
     names = None if models is None else list(models)
     refspecs = ["refs/tags/*:refs/tags/*", f"{_TIPS}*:{_TRACKED}/{remote}/*"]
@@ -100,7 +110,25 @@ def fetch_models(repository: GitRepository, remote: str, models: Iterable[ModelN
         if any(e.tag not in here for e in asked):
             raise
         # Git has brought everything but a tag that is none of the registry's, and is another one here.
+    lost: dict[ModelName, list[RefUpdate]] = {}
     for name in names if names is not None else _tracked_models(repository, remote):
+        missing = _find_lost(repository, remote, name)
+        if missing:
+            lost[name] = missing
+        else:
+            _settle_tip(repository, remote, name)
+    return lost
+
+
+def return_lost(repository: GitRepository, remote: str, lost: Mapping[ModelName, list[RefUpdate]]) -> None:
+    """Push the tags that the remote lost back to it, and keep them here. Raise GitError where it does not take them.
+
+    A git host whose refs are files moves them one after the other, and a crash between two leaves a tip without its
+    tag: who comes next finishes that.
+    """
+    for name, updates in lost.items():
+        _return(repository, remote, name, updates)
+        repository.write_refs(updates)
         _settle_tip(repository, remote, name)
 
 
@@ -143,9 +171,9 @@ def push_parcel(repository: GitRepository, remote: str, parcel: Parcel, *, coord
 
 def find_parcels(repository: GitRepository, remote: str, models: Sequence[ModelName]) -> list[Parcel]:
     """Every registry tag here that the remote has not, of some models or, of none named, of all; bases first."""
-    fetch_models(repository, remote, models or None)
+    lost = fetch_models(repository, remote, models or None)
     there = {event.tag for events in parse_listing(repository.list_remote_tags(remote)).values() for event in events}
-    parcels: list[Parcel] = []
+    parcels = [Parcel(name, tuple(updates), frozenset(), None) for name, updates in lost.items()]
     # A base goes before the project models that came from it.
     here = sorted(parse_listing(repository.list_tags()).items(), key=lambda item: (item[0].kind != "base", item[0]))
     for name, events in here:
@@ -161,7 +189,8 @@ def find_parcels(repository: GitRepository, remote: str, models: Sequence[ModelN
 
 
 def push_models(repository: GitRepository, remote: str, models: Sequence[ModelName], *, coordinated: bool) -> Moved:
-    """Push what `find_parcels` finds, one model after the other."""
+    """Push what `find_parcels` finds, one model after the other; first of all what the remote lost."""
+    return_lost(repository, remote, fetch_models(repository, remote, models or None))
     parcels = find_parcels(repository, remote, models)
     moved = [push_parcel(repository, remote, parcel, coordinated=coordinated) for parcel in parcels]
     return Moved(tuple(tag for each in moved for tag in each.tags), sum(each.checkpoints for each in moved))
@@ -170,9 +199,10 @@ def push_models(repository: GitRepository, remote: str, models: Sequence[ModelNa
 def fetch_all(repository: GitRepository, remote: str, models: Sequence[ModelName]) -> Moved:
     """Bring tags and tips here, of some models or, of none named, of all. Return the tags that are new."""
     before = {event.tag for events in parse_listing(repository.list_tags()).values() for event in events}
-    fetch_models(repository, remote, models or None)
+    lost = fetch_models(repository, remote, models or None)
     after = {event.tag for events in parse_listing(repository.list_tags()).values() for event in events}
-    return Moved(tuple(sorted(after - before)), 0)
+    gone = tuple(update.ref.removeprefix("refs/tags/") for updates in lost.values() for update in updates)
+    return Moved(tuple(sorted(after - before)), 0, gone)
 
 
 def fetch_checkpoints(repository: GitRepository, commits: Iterable[tuple[ModelName, str]]) -> int:
@@ -228,6 +258,37 @@ def _tracking(repository: GitRepository, model: ModelName, commit: str) -> Track
     entry = read_entry(repository, commit, model)
     tracking = read_tracking(repository, commit, entry) if entry else None
     return tracking if tracking and tracking.out else None
+
+
+def _return(repository: GitRepository, remote: str, model: ModelName, updates: list[RefUpdate]) -> None:
+    try:
+        _push_batch(repository, remote, model, updates, {})
+    except GitError as error:
+        tag = updates[0].ref
+        message = f"{remote} lost {tag.removeprefix('refs/tags/')} in a crash, and does not take it back"
+        hint = f"remove {tag}.lock from the repository there, then try again"
+        raise GitError(message, status=error.status, output=error.output, hint=hint) from error
+
+
+def _find_lost(repository: GitRepository, remote: str, model: ModelName) -> list[RefUpdate]:
+    """The events that the remote's tip leads to and that no tag holds, the oldest first."""
+    refs = repository.find_refs([tip_ref(model), _tracked(remote, model)])
+    at = refs.get(_tracked(remote, model))
+    if at is None or at == refs.get(tip_ref(model)):
+        return []
+    details = repository.read_details(model_patterns(model))
+    held = {object_id for object_id, _ in details.values()}
+    lost: list[RefUpdate] = []
+    while at is not None and at not in held:
+        content = repository.read_objects({at: at}, kind="tag").get(at)
+        found = find_tag_object(content) if content is not None else None
+        named = find_tag_name(found.field) if found else None
+        if found is None or named is None or named.model != model or found.field in details:
+            break
+        held.add(at)
+        lost.append(RefUpdate(f"refs/tags/{found.field}", at))
+        at = read_links({at: found.message})[at]
+    return lost[::-1]
 
 
 def _settle_tip(repository: GitRepository, remote: str, model: ModelName) -> None:

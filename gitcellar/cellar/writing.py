@@ -15,7 +15,7 @@ from gitcellar.cellar.authority import find_own_signer, with_authority
 from gitcellar.cellar.describing import read_entry, require_entry
 from gitcellar.cellar.getting import read_tracking
 from gitcellar.cellar.judging import Candidate, find_change_base, gather_act
-from gitcellar.cellar.moving import LostRaceError, fetch_models, find_unpushed, push_parcel, read_tips
+from gitcellar.cellar.moving import LostRaceError, fetch_models, find_unpushed, push_parcel, read_tips, return_lost
 from gitcellar.cellar.policies import read_policy
 from gitcellar.cellar.reading import detail_events, read_state, unknown_model
 from gitcellar.core.chain import PREVIOUS
@@ -49,13 +49,15 @@ from gitcellar.policy.settings import ModelRules
 from gitcellar.store.checkpoints import Progress, is_changed, opened, silent
 from gitcellar.store.delivery import read_digest
 from gitcellar.store.environment import read_now, read_today
-from gitcellar.store.git import GitRepository, Identity, RefUpdate
+from gitcellar.store.git import GitRepository, RefUpdate
 from gitcellar.store.git_errors import GitError
+from gitcellar.store.git_identity import Identity
 from gitcellar.store.signatures import SigningKey, find_signing_key, sign
 from gitcellar.store.tracking import tracking_files
 
-_ATTEMPTS = 12
+_ATTEMPTS = 60
 _LONGEST_PAUSE = 2.0  # seconds
+_PATIENT = 6  # attempts, after which pauses become shorter again
 _JITTER = random.SystemRandom()
 
 
@@ -190,8 +192,10 @@ class _Act:
         racing: LostRaceError | None = None
         for attempt in range(_ATTEMPTS):
             if attempt:
-                # Without jitter one of four writers starved: all who lost come back together.
-                time.sleep(_JITTER.uniform(0, min(_LONGEST_PAUSE, 0.05 * 2**attempt)))
+                # Without jitter one of four writers starved: all who lost come back together. Who has lost often
+                # comes back sooner than who has not, or with a hook on the server one of twenty starved.
+                longest = min(_LONGEST_PAUSE, 0.05 * 2**attempt, _LONGEST_PAUSE * _PATIENT / attempt)
+                time.sleep(_JITTER.uniform(0, longest))
             try:
                 return self.attempt()
             except LostRaceError as error:
@@ -203,7 +207,9 @@ class _Act:
         pushing = self.options.push and not self.options.dry_run
         related = [self.model.base, self.model] if self.model.kind == "project" else [self.model]
         if pushing:
-            fetch_models(self.repository, self.options.remote, related)
+            return_lost(
+                self.repository, self.options.remote, fetch_models(self.repository, self.options.remote, related)
+            )
         rules = read_policy(self.repository, self.options.remote).rules_of(self.model)
         # Before the state: whoever writes between the two, here or there, moves a tip away from what is read here,
         # and the act is planned anew.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from gitcellar.core.errors import NotFoundError, WorldError
+from gitcellar.core.errors import NotFoundError
 from gitcellar.core.events import Details
 from gitcellar.store.git_errors import GitError, NotARepositoryError
-from gitcellar.store.git_runner import DURABLE, GitRunner
+from gitcellar.store.git_identity import Identity, IdentityReader
+from gitcellar.store.git_runner import DURABLE
 
 _EVENT_FORMAT = (
     "%00".join(
@@ -20,16 +22,6 @@ _EVENT_FORMAT = (
 )
 _EVENT_FIELDS = 6
 Key = TypeVar("Key")
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who acts: as git would write a committer. `at` is seconds UTC, `utc_offset` is `+0100`."""
-
-    name: str
-    email: str
-    at: int
-    utc_offset: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +56,7 @@ class ObjectHeader:
     size: int
 
 
-class GitRepository(GitRunner):
+class GitRepository(IdentityReader):
     """A repository at a path: a work tree, a folder in one, or a bare repository. Nothing is run until asked."""
 
     # Reading refs
@@ -252,35 +244,6 @@ class GitRepository(GitRunner):
         except GitError:
             return None
 
-    def read_identity(self) -> Identity:
-        """Who would commit now, and when, by git's own rules and variables."""
-        try:
-            ident = self._text("var", "GIT_COMMITTER_IDENT").strip()
-        except GitError as error:
-            raise WorldError(
-                "git does not know who you are",
-                hint='git config --global user.name "Your Name" and user.email you@example.com',
-            ) from error
-        name, _, rest = ident.partition(" <")
-        email, _, date = rest.rpartition("> ")
-        at, _, offset = date.partition(" ")
-        return Identity(name, email, int(at), offset)
-
-    def read_signing_config(self) -> dict[str, str]:
-        """What git's settings say of signing, by their names in lower case.
-
-        Programs to run are read from the system's and the user's files alone: a repository's come from strangers.
-        """
-        wanted = r"^(gpg\.|user\.signingkey$|tag\.gpgsign$)"
-        output = self._text("config", "--show-scope", "--null", "--get-regexp", wanted, allow=(0, 1))
-        fields = output.split("\0")
-        found: dict[str, str] = {}
-        for scope, setting in zip(fields[::2], fields[1::2], strict=False):
-            key, _, value = setting.partition("\n")
-            if not (key.endswith("program") and scope in ("local", "worktree")):
-                found[key.lower()] = value
-        return found
-
     # Writing
 
     def write_tag(
@@ -307,7 +270,21 @@ class GitRepository(GitRunner):
         lines = [
             f"update {u.ref} {u.new}" + ("" if u.old is None else f" {u.old or '0' * len(u.new)}") for u in updates
         ]
-        self._text(*DURABLE, "update-ref", "--stdin", stdin="\n".join(["start", *lines, "prepare", "commit", ""]))
+        began = time.time()
+        try:
+            self._text(*DURABLE, "update-ref", "--stdin", stdin="\n".join(["start", *lines, "prepare", "commit", ""]))
+        except GitError as error:
+            if error.status < 0:
+                self._release([update.ref for update in updates], began)
+            raise
+
+    def _release(self, refs: Sequence[str], began: float) -> None:
+        """Remove the locks that a git process of ours left on refs when a signal ended it: they block those names."""
+        for ref in refs:
+            lock = self.path.absolute() / self._text("rev-parse", "--git-path", f"{ref}.lock").rstrip("\n")
+            # One that is older is another process's.
+            if lock.exists() and lock.stat().st_mtime >= began - 1:
+                lock.unlink()
 
     def add_paths(self, paths: Sequence[str]) -> None:
         """Stage files, as `git add` does."""

@@ -5,6 +5,7 @@ Prose of git is read here for its message alone, never to decide what to do next
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,6 +40,10 @@ def explain_failure(args: Sequence[str], status: int, output: str, errors: str, 
             output=whole,
             hint="git init, or use -C PATH",
         )
+    lock = re.search(r"Unable to create '([^']+\.lock)': File exists", text)
+    if lock is not None:
+        hint = f"if none is running, a crash left it behind: rm '{lock[1]}'"
+        return GitError(f"another git process holds {lock[1]}", status=status, output=whole, hint=hint)
     if "dubious ownership" in text:
         hint = f"if you trust it: git config --global --add safe.directory {path.absolute()}"
         return GitError(f"{path.absolute()} belongs to somebody else", status=status, output=whole, hint=hint)

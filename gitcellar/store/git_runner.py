@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -87,8 +87,18 @@ def _as_file(content: bytes | str | None) -> Iterator[BinaryIO | None]:
     if content is None:
         yield None
         return
-    with tempfile.TemporaryFile() as file:
-        source = cast(BinaryIO, file)
-        source.write(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
-        source.seek(0)
+    with _spool(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content) as source:
         yield source
+
+
+def _spool(content: bytes) -> BinaryIO:
+    try:
+        with ExitStack() as stack:
+            source = cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile()))
+            source.write(content)
+            source.seek(0)
+            stack.pop_all()
+            return source
+    except OSError as error:
+        message = f"cannot write a temporary file: {error.strerror or error}"
+        raise WorldError(message, hint="is the disk full? TMPDIR names another place") from error

@@ -120,6 +120,8 @@ def fetch(context: click.Context, models: tuple[str, ...], checkpoints: bool, re
     repository = find_repository(context)
     names = [parse_model_name(name) for name in models]
     moved = fetch_all(repository, remote, names)
+    for tag in moved.lost:
+        say("Warning", f"{remote} has lost {tag}; give it back: gitcellar push")
     brought = 0
     if checkpoints:
         states = [state for name, state in read_cellar(repository).items() if not names or name in names]
