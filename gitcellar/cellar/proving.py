@@ -78,6 +78,9 @@ def _verify(
     if model is not None:
         refs = repository.list_ref_ids(*(p for name in _related(model) for p in (*model_patterns(name), tip_ref(name))))
     held = _group(refs)
+    # A model without a tag left is known by its tip, or by the one that it had.
+    for name in (*_find_tips(refs, _TIPS), *remembered):
+        held.setdefault(name, {})
     if model is not None and model not in held:
         raise unknown_model(repository, model)
     names = [model] if model is not None else sorted(held)
@@ -122,7 +125,7 @@ def _check_authority(
         if tail and not rules.signed:
             found.append((model, Suspicion("unsigned-tail", tail[0], f"the last {len(tail)} events are not signed")))
         acts += replayed
-    told = {(model, suspicion.tag) for model, suspicion in found}
+    told = {(model, suspicion.tag) for model, suspicion in found if suspicion.code not in WARNINGS}
     for act in with_authority(repository, acts, now=None):
         for violation in judge(Change(act.day, (act,)), family="A").violations:
             code: Code = "unsigned" if violation.rule == "A001" else "no-right"
@@ -153,8 +156,13 @@ def _related(model: ModelName) -> list[ModelName]:
 def _remembered(clone: GitRepository, remote: str) -> dict[ModelName, str]:
     """The tips that a remote had when it was fetched last."""
     folder = f"{_TRACKED}/{remote}/"
-    refs = clone.list_ref_ids(folder)
-    named = {find_model_name(ref.removeprefix(folder).removesuffix("@tip")): tip for ref, tip in refs.items()}
+    return _find_tips(clone.list_ref_ids(folder), folder)
+
+
+def _find_tips(refs: Mapping[str, str], folder: str) -> dict[ModelName, str]:
+    """The tips among refs, by model."""
+    tips = {ref.removeprefix(folder).removesuffix("@tip"): tip for ref, tip in refs.items() if ref.startswith(folder)}
+    named = {find_model_name(name): tip for name, tip in tips.items()}
     return {name: tip for name, tip in named.items() if name is not None}
 
 

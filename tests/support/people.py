@@ -31,6 +31,8 @@ stages:
 def _made(folder: Path, name: str) -> Path:
     folder.mkdir(exist_ok=True)
     path = folder / name
+    if path.exists():
+        return path
     done = run(folder, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"{name}@example.com", "-f", str(path))
     assert done.status == 0, done.err
     return path
