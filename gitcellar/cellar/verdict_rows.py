@@ -150,9 +150,32 @@ class ClaimsDocument(TypedDict):
     claims: list[ClaimRow]
 
 
-class AuditRow(EventRow):
-    """An event, and what today's policy says of it: the rules that it breaks, and the exceptions that excuse it."""
+class EvaluatedRow(TypedDict):
+    """A command of a gate: its exit code where it was run, and the tag that claims its success."""
 
+    command: str
+    met: bool
+    status: int | None
+    tag: str | None
+
+
+class EvaluateDocument(TypedDict):
+    """`gitcellar evaluate --json`."""
+
+    schema: int
+    gates: list[EvaluatedRow]
+
+
+class AuditRow(EventRow):
+    """An event, and what today's policy says of it: the rules that it breaks, and the exceptions that excuse it.
+
+    `signer` is who signed it, by the people of the policy; `evidence` what an assignment rested on; `policy` the blob
+    of the policy under which it was written, where its message says.
+    """
+
+    signer: str | None
+    evidence: list[str]
+    policy: str | None
     breaks: list[str]
     excepted: list[str]
 

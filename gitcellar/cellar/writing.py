@@ -16,7 +16,7 @@ from gitcellar.cellar.describing import read_entry, require_entry
 from gitcellar.cellar.getting import read_tracking
 from gitcellar.cellar.judging import Candidate, find_change_base, gather_act
 from gitcellar.cellar.moving import LostRaceError, fetch_models, find_unpushed, push_parcel, read_tips, return_lost
-from gitcellar.cellar.policies import read_policy
+from gitcellar.cellar.policies import find_policy_blob, read_policy
 from gitcellar.cellar.reading import detail_events, read_state, unknown_model
 from gitcellar.core.chain import PREVIOUS
 from gitcellar.core.claims import format_statement
@@ -241,6 +241,8 @@ class _Act:
     def make_tags(self, act: Act, plan: Plan, tip: str | None) -> tuple[RefUpdate, ...]:
         """Store the tag objects, each naming the one before, and no ref yet: so far nothing has happened."""
         by = self.repository.read_identity()
+        asked = any(asks_who(proposed.fact, act.rules) for proposed in plan.tags)
+        policy = find_policy_blob(self.repository, self.options.remote) if asked else None
         key = self.find_key(act)
         details = self.repository.read_details(model_patterns(self.model))
         # Readers that go by time, GTO above all, must find the order that the counters say.
@@ -258,7 +260,7 @@ class _Act:
                 proposed.object_id or proposed.target,
                 kind="tag" if proposed.object_id else "commit",
                 by=Identity(by.name, by.email, at, by.utc_offset),
-                message=format_message(plan.subject, self.options.message, _trailers(proposed, act, previous)),
+                message=format_message(plan.subject, self.options.message, _trailers(proposed, act, policy, previous)),
                 sign=partial(sign, key=key) if key else None,
             )
             updates.append(RefUpdate(f"refs/tags/{tag}", previous))
@@ -306,7 +308,7 @@ class _Act:
         return Outcome(self.model, plan.subject, plan.version, plan.stage, tags, commit, checkpoint, created, pushed)
 
 
-def _trailers(proposed: ProposedTag, act: Act, previous: str | None) -> list[tuple[str, str]]:
+def _trailers(proposed: ProposedTag, act: Act, policy: str | None, previous: str | None) -> list[tuple[str, str]]:
     """What a tag says to machines. Nothing in it depends on what a person typed as the message."""
     version = getattr(proposed.fact, "version", None) or act.state.at_commit.get(proposed.target)
     stage = getattr(proposed.fact, "stage", None)
@@ -321,6 +323,8 @@ def _trailers(proposed: ProposedTag, act: Act, previous: str | None) -> list[tup
         trailers += [("Checkpoint", str(act.checkpoint))] if act.checkpoint else []
     if proposed.statement is not None:
         trailers += format_statement(proposed.statement)
+    elif policy is not None:
+        trailers.append(("Policy", policy))
     return trailers + ([(PREVIOUS, previous)] if previous else [])
 
 

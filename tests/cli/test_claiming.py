@@ -222,3 +222,43 @@ def test_nobody_is_asked_where_nobody_can_answer(peopled: Bench) -> None:
     sign_as(peopled, "ada")
     refused = peopled.gitcellar("approve", REF, "--for", "production")
     assert (refused.status, "say --yes" in refused.err) == (2, True)
+
+
+def with_command(bench: Bench, *words: str) -> None:
+    """Let production ask for a command beside nothing else."""
+    stages = f"stages:\n  production: {{gates: [{{command: {json.dumps(words)}}}]}}\n"
+    write_policy(bench, f"{stages}{people(bench)}")
+
+
+def test_a_command_gate_is_met_once_it_was_run_and_has_succeeded(peopled: Bench) -> None:
+    with_command(peopled, "sh", "-c", 'echo "$GITCELLAR_MODEL $GITCELLAR_VERSION $GITCELLAR_STAGE" | tee said')
+    waiting = promote(peopled, "cy", "--when-ready")
+    assert waiting.status == 1
+    assert "was not run, or failed" in waiting.err
+    dry = as_(peopled, "ada", "evaluate", REF, "production", "--dry-run")
+    assert dry.err.startswith("Would run: sh -c ")
+    done = as_(peopled, "ada", "evaluate", REF, "production", "--push", "--json")
+    assert done.status == 0, done.err
+    gates = json.loads(done.out)["gates"]
+    assert [(row["met"], row["status"], row["tag"]) for row in gates] == [(True, 0, f"{REF}=evaluated.command#2")]
+    assert (peopled.work / "said").read_text() == "vit-l/base 1.0 production\n"
+    again = as_(peopled, "ada", "evaluate", REF, "production", "--push")
+    assert again.err.startswith("Met: sh -c ")
+    assert promote(peopled, "cy", "--when-ready").status == 0
+
+
+def test_a_command_that_fails_or_is_not_there_claims_nothing(peopled: Bench) -> None:
+    with_command(peopled, "false")
+    failed = as_(peopled, "ada", "evaluate", REF, "production", "--push")
+    assert (failed.status, failed.err) == (1, "Failed: false ended with exit code 1; nothing is claimed\n")
+    with_command(peopled, "no-such-program")
+    missing = as_(peopled, "ada", "evaluate", REF, "production", "--push")
+    assert "cannot run 'no-such-program'" in missing.err
+    assert git(peopled.remote, "tag", "-l", "*=*") == ""
+
+
+def test_what_ran_says_nothing_for_a_command_that_the_policy_asks_for_since(peopled: Bench) -> None:
+    with_command(peopled, "true")
+    assert as_(peopled, "ada", "evaluate", REF, "production", "--push").status == 0
+    with_command(peopled, "sh", "-c", "true")
+    assert promote(peopled, "cy", "--when-ready").status == 1

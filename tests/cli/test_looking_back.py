@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 from tests.support.cellars import Bench
+from tests.support.people import make_peopled, sign_as
 from tests.support.processes import git
 
 DAY = 86400
@@ -80,3 +82,30 @@ def test_what_is_live_and_forgotten_is_listed_with_why(bench: Bench) -> None:
         "base-withdrawn",
         "base-outlived",
     ]
+
+
+def test_an_audit_says_who_signed_on_what_it_rests_and_under_which_policy(tmp_path: Path) -> None:
+    peopled = make_peopled(tmp_path / "cellar")
+    for name in ("ada", "ben"):
+        sign_as(peopled, name)
+        assert peopled.gitcellar("approve", "vit-l/base@1.0", "--for", "production", "--yes", "--push").status == 0
+    sign_as(peopled, "cy")
+    assert peopled.gitcellar("promote", "vit-l/base@1.0", "production", "--push").status == 0
+    rows = json.loads(peopled.gitcellar("audit", "--json").out)["events"]
+    assert [row["signer"] for row in rows][-3:] == ["ada@example.com", "ben@example.com", "cy@example.com"]
+    assert rows[-1]["evidence"] == [
+        "approved by ada@example.com: vit-l/base@1.0=approved.production#2",
+        "approved by ben@example.com: vit-l/base@1.0=approved.production#3",
+    ]
+    assert rows[-1]["policy"] == git(peopled.work, "rev-parse", "origin/main:gitcellar.yaml")
+    assert "approved by ada@example.com" in peopled.gitcellar("audit", "--format", "csv").out
+
+
+def test_broken_glass_is_marked_in_an_audit(tmp_path: Path) -> None:
+    peopled = make_peopled(tmp_path / "cellar")
+    sign_as(peopled, "ben")
+    broken = peopled.gitcellar(
+        "promote", "vit-l/base@1.0", "production", "--break-glass", "--why", "Site is down.", "--push"
+    )
+    assert broken.status == 0, broken.err
+    assert "BROKEN GLASS: without approvals" in peopled.gitcellar("audit").out

@@ -42,6 +42,9 @@ _COLUMNS = (
     "tag",
     "commit",
     "message",
+    "signer",
+    "evidence",
+    "policy",
     "breaks",
     "excepted",
 )
@@ -67,8 +70,9 @@ def audit(
 ) -> None:
     """Give account of who did what, and where it is not by the rules.
 
-    Every event of MODEL, or of all models, the oldest first, by its tagger's clock; with the rules of today's policy
-    that it breaks, and the exceptions that excuse it. Then every exception of the policy, in force or ended.
+    Every event of MODEL, or of all models, the oldest first, by its tagger's clock; with who signed it, the approvals
+    and gates on which it rests, the rules of today's policy that it breaks, and the exceptions that excuse it. Then
+    every exception of the policy, in force or ended.
 
     \b
     Examples:
@@ -195,6 +199,9 @@ def _document(found: Audit) -> AuditDocument:
     events: list[AuditRow] = [
         {
             **event_row(each.state, each.event.event, each.event.details),
+            "signer": each.signer,
+            "evidence": list(each.evidence),
+            "policy": each.policy,
             "breaks": list(list_broken(each.verdict)),
             "excepted": list(list_excepted(each.verdict)),
         }
@@ -234,7 +241,8 @@ def _print_human(document: AuditDocument) -> None:
     rows = []
     for row in document["events"]:
         remarks = [f"breaks {each}" for each in row["breaks"]] + [f"excepted {each}" for each in row["excepted"]]
-        rows.append((row["at"] or "", row["author"] or "", row["event"], row["tag"], "; ".join(remarks)))
+        who = row["signer"] or row["author"] or ""
+        rows.append((row["at"] or "", who, row["event"], row["tag"], "; ".join([*row["evidence"], *remarks])))
     print_table(("when", "who", "what", "tag", "remarks"), rows)
     if document["exceptions"]:
         click.echo()

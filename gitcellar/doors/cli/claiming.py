@@ -1,4 +1,4 @@
-"""The verbs that stand behind a version: approve, reject, ratify, claim, claims.
+"""The verbs that stand behind a version: approve, reject, ratify, claim, evaluate, claims.
 
 May import click, cellar and this door's output and options.
 """
@@ -14,10 +14,12 @@ import click
 
 from gitcellar.cellar import claiming
 from gitcellar.cellar.claiming import Standing
+from gitcellar.cellar.evaluating import Evaluated
+from gitcellar.cellar.evaluating import evaluate as run_gates
 from gitcellar.cellar.gating import Passage, weigh_passage
 from gitcellar.cellar.policy_changes import approve_policy
 from gitcellar.cellar.rows import SCHEMA
-from gitcellar.cellar.verdict_rows import ClaimRow, ClaimsDocument
+from gitcellar.cellar.verdict_rows import ClaimRow, ClaimsDocument, EvaluateDocument, EvaluatedRow
 from gitcellar.cellar.writing import Options
 from gitcellar.core.claims import APPROVED, REJECTED, Statement
 from gitcellar.core.errors import NO, InvalidError
@@ -169,6 +171,36 @@ def claim(
 
 @click.command()
 @reference_argument
+@click.argument("stage")
+@writer
+@click.pass_context
+def evaluate(context: click.Context, ref: str, stage: str, options: Options, as_json: bool) -> None:
+    """Run the command gates of a stage, and claim that they succeed.
+
+    Each command runs at the top of the work tree with GITCELLAR_MODEL, GITCELLAR_VERSION and GITCELLAR_STAGE set; what
+    has succeeded before is not run again. Exit code 1 says that one failed. For CI: no hook ever runs a command.
+
+    \b
+    Examples:
+      gitcellar evaluate vit-l/projectA@1.2.3 production --push
+      gitcellar evaluate 'vit-l/projectA#staging' production --dry-run
+    """
+    repository, reference = find_repository(context), parse_reference(ref)
+    found = []
+    for each in run_gates(repository, reference, parse_stage_name(stage), options=options):
+        found.append(each)
+        if not as_json:
+            _report_evaluated(each, options)
+    if as_json:
+        document: EvaluateDocument = {"schema": SCHEMA, "gates": list(map(_evaluated_row, found))}
+        print_json(document)
+    elif not found:
+        say("Nothing to do", f"{stage} has no command gates for {ref}")
+    context.exit(0 if options.dry_run or all(each.ok for each in found) else NO)
+
+
+@click.command()
+@reference_argument
 @click.option("--for", "stage", metavar="STAGE", help="Count the approvals for this stage.")
 @click.option("--remote", metavar="NAME", default="origin", show_default=True, help="Whose default branch counts.")
 @as_json
@@ -214,6 +246,22 @@ def _approve_policy(context: click.Context, commit: str, options: Options, *, as
     say("Dry run" if options.dry_run else "Done", f"Approve the policy of {commit}")
     if not options.push and not options.dry_run:
         say("Next", f"git push {options.remote} refs/tags/{tag}")
+
+
+def _report_evaluated(each: Evaluated, options: Options) -> None:
+    if each.outcome is not None:
+        report_act(each.outcome, options, as_json=False)
+    elif each.met:
+        say("Met", f"{each.command} has succeeded before")
+    elif each.status is None:
+        say("Would run", each.command)
+    else:
+        say("Failed", f"{each.command} ended with exit code {each.status}; nothing is claimed")
+
+
+def _evaluated_row(each: Evaluated) -> EvaluatedRow:
+    tags = each.outcome.tags if each.outcome else ()
+    return {"command": each.command, "met": each.ok, "status": each.status, "tag": tags[0] if tags else None}
 
 
 def _brief(passage: Passage) -> None:

@@ -25,7 +25,7 @@ _OUR_BUG = 70
 _FAMILIES = {
     "Set up": ("tracking", ("init", "add")),
     "Write": ("writing", ("register", "assign", "unassign", "rollback", "promote", "withdraw", "recall", "deprecate")),
-    "Claim": ("claiming", ("approve", "reject", "ratify", "claim", "claims")),
+    "Claim": ("claiming", ("approve", "reject", "ratify", "claim", "evaluate", "claims")),
     "Read": ("reading", ("show", "history", "describe", "resolve")),
     "Move": ("moving", ("get", "push", "fetch")),
     "Judge": ("checking", ("check", "doctor")),
