@@ -17,6 +17,7 @@ from pathlib import Path
 from cellars import MODEL, git, make_cellar
 from judging import bench_check, bench_hooks
 from timing import Measured, measure
+from trusting import BARE, NO_QUORUM, QUORUM, bench_quorum, bench_verify
 
 BIN = Path(sys.executable).parent
 GITCELLAR, GTO, DVC = (str(BIN / name) for name in ("gitcellar", "gto", "dvc"))
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--gto-most", type=int, default=10_000, help="tags in the largest cellar that GTO is given")
     parser.add_argument("--runs", type=int, default=7, help="counted runs of each command")
     parser.add_argument("--get-size", type=int, default=1024, help="MiB of the checkpoint that is downloaded")
+    parser.add_argument("--signed", type=int, default=10_000, help="signed tags that are verified")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gitcellar-bench-") as name:
         folder = Path(name)
@@ -42,9 +44,12 @@ def main() -> None:
         gto = {size: bench_gto(folder, size) for size in sizes if size <= options.gto_most}
         judged = bench_hooks(folder, options.runs) | bench_check(folder, max(3, options.runs // 2))
         _print_table("judging, in cellars that the policy has nothing against", judged)
+        trusted = bench_quorum(folder, options.runs) | bench_verify(folder, options.signed)
+        _print_table("signatures", trusted)
         got = bench_get(folder, options.get_size, max(3, options.runs // 2))
     print_limits(results, gto, got)
     print_judging_limits(judged)
+    print_trusting_limits(trusted, options.signed)
 
 
 def bench_reading(folder: Path, size: int, runs: int) -> dict[str, Measured]:
@@ -137,6 +142,14 @@ def print_judging_limits(judged: dict[str, Measured]) -> None:
     _limit("pre-receive of 1,000 tags / of 500", most / half, 2.2)
     most, third = (judged[f"check --all of {n} versions"].seconds for n in ("10,000", "3,000"))
     _limit("check --all of 10,000 versions / of 3,000", most / third, 10 / 3 * 1.1)
+
+
+def print_trusting_limits(trusted: dict[str, Measured], signed: int) -> None:
+    """The limits of signatures, with nothing remembered from before."""
+    beyond = trusted[QUORUM].seconds - trusted[NO_QUORUM].seconds
+    _limit("a quorum of two beyond the same command without one, s", beyond, 0.06)
+    ratio = trusted[f"verify of {signed:,} signed tags, cold"].seconds / trusted[BARE].seconds
+    _limit(f"verify of {signed:,} signed tags / bare ssh-keygen", ratio, 2)
 
 
 def _limit(what: str, value: float, limit: float) -> None:
