@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cellars import MODEL, git, make_cellar
 from judging import bench_check, bench_hooks
+from racing import CLONES, bench_races
 from timing import Measured, measure
 from trusting import BARE, NO_QUORUM, QUORUM, bench_quorum, bench_verify
 
@@ -46,6 +47,11 @@ def main() -> None:
         _print_table("judging, in cellars that the policy has nothing against", judged)
         trusted = bench_quorum(folder, options.runs) | bench_verify(folder, options.signed)
         _print_table("signatures", trusted)
+        races = bench_races(folder)
+        print(f"\n{CLONES} clones, one model, one claim each")
+        for name, race in races.items():
+            whole = "the chain is whole" if race.whole else "NOT whole"
+            print(f"  {name:<32} {race.seconds:9.3f} s   {race.landed} landed, {whole}", flush=True)
         got = bench_get(folder, options.get_size, max(3, options.runs // 2))
     print_limits(results, gto, got)
     print_judging_limits(judged)
