@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from gitcellar.cellar.describing import read_entry
 from gitcellar.cellar.getting import read_tracking
 from gitcellar.core.chain import read_links, walk_back
-from gitcellar.core.errors import NO, CellarError, NotFoundError
+from gitcellar.core.errors import NO, CellarError, LostRaceError, NotFoundError
 from gitcellar.core.events import Registered
 from gitcellar.core.names import ModelName, find_model_name
 from gitcellar.core.tag_objects import find_tag_object
@@ -25,12 +25,6 @@ from gitcellar.store.tracking import Tracking
 MOST_TAGS = 3
 _TRACKED = "refs/gitcellar-remotes"
 _TIPS = "refs/gitcellar/"
-
-
-class LostRaceError(CellarError):
-    """Somebody else wrote first. What was planned must be planned anew."""
-
-    exit_code = NO
 
 
 class DivergedError(CellarError):

@@ -52,17 +52,17 @@ def verify(
     `clone` remembers the tips that `remote` had when it was fetched last; of a URL that is another remote's, nothing.
     """
     if isinstance(source, GitRepository):
-        return _verify(source, model, _remembered(source, remote), read_policy(source, remote))
+        return verify_tags(source, model, _remembered(source, remote), read_policy(source, remote))
     patterns = ["refs/tags/*", f"{_TIPS}*"]
     if model is not None:
         patterns = [p for name in _related(model) for p in (*model_patterns(name), f"{_TIPS}{name.in_tag}@*")]
     knows = clone is not None and clone.find_remote_url(remote) == source.url
     with cloned(source.url, patterns) as repository:
-        policy = _fetch_policy(repository)
-        return _verify(repository, model, _remembered(clone, remote) if clone and knows else {}, policy)
+        policy = fetch_policy(repository)
+        return verify_tags(repository, model, _remembered(clone, remote) if clone and knows else {}, policy)
 
 
-def _fetch_policy(repository: GitRepository) -> Policy:
+def fetch_policy(repository: GitRepository) -> Policy:
     """The policy on the default branch of what was cloned; the default one of a cellar without a commit."""
     try:
         repository.fetch("origin", ["HEAD:refs/remotes/origin/HEAD"], depth=1, blobs=False)
@@ -71,9 +71,10 @@ def _fetch_policy(repository: GitRepository) -> Policy:
     return read_policy(repository, "origin")
 
 
-def _verify(
+def verify_tags(
     repository: GitRepository, model: ModelName | None, remembered: Mapping[ModelName, str], policy: Policy
 ) -> Proof:
+    """Verify what a repository has, of one model or all. `remembered` are the tips that models had before."""
     refs = repository.list_ref_ids(_TAGS, _TIPS)
     if model is not None:
         refs = repository.list_ref_ids(*(p for name in _related(model) for p in (*model_patterns(name), tip_ref(name))))

@@ -15,13 +15,13 @@ from gitcellar.cellar.authority import find_own_signer, with_authority
 from gitcellar.cellar.describing import read_entry, require_entry
 from gitcellar.cellar.getting import read_tracking
 from gitcellar.cellar.judging import Candidate, find_change_base, gather_act
-from gitcellar.cellar.moving import LostRaceError, fetch_models, find_unpushed, push_parcel, read_tips, return_lost
+from gitcellar.cellar.moving import fetch_models, find_unpushed, push_parcel, read_tips, return_lost
 from gitcellar.cellar.policies import find_policy_blob, read_policy
 from gitcellar.cellar.reading import detail_events, read_state, unknown_model
 from gitcellar.core.chain import PREVIOUS
 from gitcellar.core.claims import format_statement
 from gitcellar.core.digests import Digest
-from gitcellar.core.errors import NotFoundError
+from gitcellar.core.errors import LostRaceError, NotFoundError
 from gitcellar.core.events import Registered
 from gitcellar.core.manifest import Entry, manifest_files
 from gitcellar.core.names import ModelName

@@ -36,6 +36,12 @@ class WorldError(CellarError):
     exit_code = WORLD_FAILED
 
 
+class LostRaceError(CellarError):
+    """Somebody else wrote first. What was planned must be planned anew."""
+
+    exit_code = NO
+
+
 def nearest(wanted: str, known: Iterable[str], *, most: int = 3) -> list[str]:
     """Names that `wanted` may have been meant to be, the likeliest first, without regard to case."""
     by_folded = {name.casefold(): name for name in known}

@@ -32,6 +32,8 @@ _FAMILIES = {
     "Account": ("auditing", ("audit", "verify", "stale")),
     "Guard": ("hooking", ("hook", "rulesets")),
     "Promise": ("policing", ("policy", "contract", "gate", "freeze", "unfreeze")),
+    "Tell": ("following", ("event",)),
+    "Deploy": ("deploying", ("reconcile",)),
     "Explain": ("explaining", ("rules", "rule", "schema", "completion")),
 }
 _MODULES = {verb: module for module, verbs in _FAMILIES.values() for verb in verbs}

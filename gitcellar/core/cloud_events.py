@@ -1,0 +1,134 @@
+"""What happened, told to other programs: an event of the registry as a CloudEvent, as variables, or in words.
+
+The id is the tag object's, so that a repeat is recognised. Source: CloudEvents 1.0. Pure; may import core alone.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from gitcellar.core.digests import Digest
+from gitcellar.core.events import Assigned, Claimed, Event
+from gitcellar.core.state import ModelState
+from gitcellar.core.versions import Version
+
+Kind = Literal[
+    "registered", "assigned", "unassigned", "archived", "claimed", "withdrawn", "deprecated", "rolled-back", "none"
+]
+ARCHIVED = "archived"
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """An event with all that other programs ask about. `previous` is what the stage held before it.
+
+    `path` is where the checkpoint stands in the commit, `at` the tagger's clock as RFC 3339.
+    """
+
+    kind: Kind
+    tag: str
+    object_id: str | None = None
+    model: str | None = None
+    version: str | None = None
+    stage: str | None = None
+    claim: str | None = None
+    previous: str | None = None
+    commit: str | None = None
+    path: str | None = None
+    digest: Digest | None = None
+    actor: str | None = None
+    email: str | None = None
+    message: str | None = None
+    at: str | None = None
+
+
+def find_kind(event: Event, before: ModelState) -> Kind:
+    """What an event was, seen from what was so before it."""
+    fact = event.fact
+    if isinstance(fact, Assigned):
+        if fact.stage == ARCHIVED:
+            return "archived"
+        held = before.stages.get(fact.stage)
+        returns = any(
+            e.stage == fact.stage and e.commit == event.commit and e.kind == "assigned" for e in before.events
+        )
+        return "rolled-back" if returns and (held is None or held.commit != event.commit) else "assigned"
+    kind: Kind = event.kind  # type: ignore[assignment]
+    return kind
+
+
+def find_previous(event: Event, before: ModelState) -> Version | None:
+    """What the stage of an event held before it."""
+    held = before.stages.get(event.stage) if event.stage else None
+    return held.version if held else None
+
+
+def claim_of(event: Event) -> str | None:
+    """The claim's name, of an event that is one."""
+    return event.fact.claim if isinstance(event.fact, Claimed) else None
+
+
+def format_cloud_event(happening: Happening, source: str) -> dict[str, Any]:
+    """The event in CloudEvents' JSON format. `source` is the repository; what logs in to it is left out."""
+    event = {
+        "specversion": "1.0",
+        "id": happening.object_id or happening.tag,
+        "source": strip_credentials(source),
+        "type": happening.kind,
+        "subject": happening.tag,
+        "time": happening.at,
+        "datacontenttype": "application/json",
+        "data": _format_data(happening),
+    }
+    return {key: value for key, value in event.items() if value is not None}
+
+
+def format_variables(happening: Happening) -> dict[str, str]:
+    """The event as variables; what it does not say is empty, so that nothing of an earlier event shines through."""
+    data = {"event": happening.kind, "tag": happening.tag, "id": happening.object_id, **_format_data(happening)}
+    return {f"GITCELLAR_{key.upper()}": "" if value is None else str(value) for key, value in data.items()}
+
+
+def format_shell(variables: Mapping[str, str]) -> str:
+    """Assignments that a POSIX shell reads back, whatever the values hold."""
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
+def format_github_output(variables: Mapping[str, str]) -> str:
+    """Lines for the file that GITHUB_OUTPUT names. No value can end itself, for nobody knows the delimiter before."""
+    lines = []
+    for name, value in variables.items():
+        delimiter = f"end-{secrets.token_hex(16)}"
+        lines.append(f"{name.removeprefix('GITCELLAR_').lower()}<<{delimiter}\n{value}\n{delimiter}\n")
+    return "".join(lines)
+
+
+def strip_credentials(url: str) -> str:
+    """A URL without user and password; what is no URL is left as it is."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _format_data(happening: Happening) -> dict[str, Any]:
+    digest = happening.digest
+    return {
+        "model": happening.model,
+        "version": happening.version,
+        "stage": happening.stage,
+        "claim": happening.claim,
+        "previous": happening.previous,
+        "commit": happening.commit,
+        "path": happening.path,
+        "sha256": digest.sha256 if digest else None,
+        "size": digest.size if digest else None,
+        "actor": happening.actor,
+        "email": happening.email,
+        "message": happening.message,
+    }

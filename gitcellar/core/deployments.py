@@ -1,0 +1,197 @@
+"""What should run? What every stage holds, against what was brought about before: pure.
+
+A slot is a model's stage. What stands in a target is remembered there, so that no stage ever goes back unnoticed. May
+import core alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+from gitcellar.core.errors import InvalidError
+from gitcellar.core.events import Event
+from gitcellar.core.names import ModelName
+from gitcellar.core.state import ModelState
+from gitcellar.core.versions import Version
+
+STATE_FILE = ".gitcellar/reconciled.json"
+_SCHEMA = 1
+_LABEL = 63  # the longest name of a Kubernetes object that every kind takes
+Status = Literal["current", "changed", "removed", "held"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What a stage should run. `sequence` is the counter of the assignment, `event` its tag and `id` that tag's object.
+
+    `path` is where the checkpoint stands in the commit; digest and size are None for a version that recorded none.
+    """
+
+    model: str
+    stage: str
+    version: str
+    sequence: int
+    event: str
+    id: str
+    tag: str
+    commit: str
+    path: str | None
+    sha256: str | None
+    size: int | None
+
+    @property
+    def slot(self) -> str:
+        """`MODEL#STAGE`."""
+        return f"{self.model}#{self.stage}"
+
+    @property
+    def slug(self) -> str:
+        """A name that Kubernetes, a file system and a URL all take; no two slots have the same."""
+        return make_slug(self.model, self.stage)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What a target says that it holds, and for which cellar, in which form and of which slots.
+
+    `files` are the sha256 of what was written, `coming` of what was about to be.
+    `sequences` are the last counters of every slot, also of those that are empty now; `tips` the newest events of the
+    models when they were verified.
+    """
+
+    source: str | None = None
+    render: str | None = None
+    scope: str | None = None
+    deployments: Mapping[str, Deployment] = field(default_factory=dict)
+    sequences: Mapping[str, int] = field(default_factory=dict)
+    tips: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    coming: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a slot should hold by the refs alone; `version` is None for one that should be empty."""
+
+    model: ModelName
+    stage: str
+    version: Version | None
+    event: Event
+
+    @property
+    def slot(self) -> str:
+        """`MODEL#STAGE`."""
+        return f"{self.model}#{self.stage}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is to be done with a slot, or why nothing is."""
+
+    slot: str
+    status: Status
+    version: str | None
+    reason: str | None = None
+
+
+def find_wanted(states: Iterable[ModelState], stages: Iterable[str] = ()) -> dict[str, Wanted]:
+    """What each slot should hold: of the stages that are named, or of all but archived."""
+    only = set(stages)
+    found: dict[str, Wanted] = {}
+    for state in states:
+        last: dict[str, Event] = {}
+        for event in sorted(state.events, key=lambda event: event.fact.counter):
+            if event.stage is not None and (event.stage in only if only else event.stage != "archived"):
+                last[event.stage] = event
+        for stage, event in last.items():
+            held = state.stages.get(stage)
+            wanted = Wanted(state.name, stage, held.version if held else None, event)
+            found[wanted.slot] = wanted
+    return found
+
+
+def settle(before: Reconciled, wanted: Mapping[str, Wanted]) -> list[Step]:
+    """What to do with each slot, before anything was verified."""
+    steps = []
+    for slot in sorted({*before.deployments, *before.sequences, *wanted}):
+        held, want = before.deployments.get(slot), wanted.get(slot)
+        last = before.sequences.get(slot, -1)
+        if want is None:
+            # Its tags are gone: nothing is taken for granted from what is not there.
+            steps += [Step(slot, "held", held.version, "its tags are gone from the registry")] if held else []
+        elif want.event.fact.counter < last:
+            reason = f"the registry says #{want.event.fact.counter}, and #{last} was here already"
+            steps.append(Step(slot, "held", held.version if held else None, reason))
+        elif held is not None and want.event.object_id == held.id:
+            steps.append(Step(slot, "current", held.version))
+        elif held is not None and want.event.fact.counter == held.sequence:
+            steps.append(Step(slot, "held", held.version, f"{want.event.tag} is another object than it was"))
+        elif want.version is None:
+            steps += [Step(slot, "removed", held.version)] if held else []
+        else:
+            steps.append(Step(slot, "changed", str(want.version)))
+    return steps
+
+
+def make_slug(model: str, stage: str) -> str:
+    """A name of lower-case letters, digits and `-`, of at most 63, and another one for every slot."""
+    parts = [*model.split("/"), stage]
+    if all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", part) for part in parts) and len("--".join(parts)) <= _LABEL:
+        return "--".join(parts)
+    digest = hashlib.sha256(f"{model}#{stage}".encode()).hexdigest()[:8]
+    plain = re.sub("[^a-z0-9]+", "-", f"{model}-{stage}".lower()).strip("-")
+    return f"{plain[: _LABEL - 9].rstrip('-')}-{digest}"
+
+
+def format_reconciled(state: Reconciled) -> bytes:
+    """The state as it is kept in a target: the same bytes for the same state."""
+    document = {
+        "schema": _SCHEMA,
+        "source": state.source,
+        "render": state.render,
+        "scope": state.scope,
+        "deployments": {slot: asdict(deployment) for slot, deployment in state.deployments.items()},
+        "sequences": dict(state.sequences),
+        "tips": dict(state.tips),
+        "files": dict(state.files),
+        "coming": dict(state.coming),
+    }
+    return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
+
+
+def parse_reconciled(content: bytes | None) -> Reconciled:
+    """The state that a target keeps; an empty one where it keeps none. Raise InvalidError for what is none."""
+    if content is None:
+        return Reconciled()
+    try:
+        found = json.loads(content)
+        if found["schema"] != _SCHEMA:
+            raise InvalidError(f"{STATE_FILE} has the schema {found['schema']}, which this version does not know")
+        return Reconciled(
+            found["source"],
+            found["render"],
+            found["scope"],
+            {slot: parse_deployment(each) for slot, each in found["deployments"].items()},
+            {slot: int(number) for slot, number in found["sequences"].items()},
+            {str(model): str(tip) for model, tip in found["tips"].items()},
+            {str(path): str(digest) for path, digest in found["files"].items()},
+            {str(path): str(digest) for path, digest in found["coming"].items()},
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        hint = "bring it back from the branch's history, or begin with an empty target"
+        raise InvalidError(f"{STATE_FILE} in the target cannot be read", hint=hint) from error
+
+
+def parse_deployment(found: Any) -> Deployment:
+    """A deployment from its JSON. Raise KeyError or TypeError for what is none."""
+    values = {each.name: found[each.name] for each in fields(Deployment)}
+    for name, value in values.items():
+        kinds = (int, type(None)) if name in ("sequence", "size") else (str, type(None))
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise TypeError(name)
+    return Deployment(**values)

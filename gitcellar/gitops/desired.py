@@ -1,0 +1,126 @@
+"""What should run, and may it? Slots whose stages changed, verified, with where their weights are.
+
+May import core, policy, store, cellar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from gitcellar.cellar.describing import read_entry
+from gitcellar.cellar.getting import read_tracking
+from gitcellar.cellar.policies import read_policy
+from gitcellar.cellar.proving import fetch_policy, verify_tags
+from gitcellar.cellar.reading import read_details_of, read_state
+from gitcellar.core.deployments import Deployment, Wanted
+from gitcellar.core.errors import CellarError
+from gitcellar.core.lineage import find_checkpoint
+from gitcellar.core.manifest import Entry
+from gitcellar.core.names import ModelName
+from gitcellar.core.proof import WARNINGS
+from gitcellar.core.tags import model_patterns, tip_ref
+from gitcellar.core.trailers import parse_message
+from gitcellar.policy.config import Policy
+from gitcellar.store.checkpoints import find_lost
+from gitcellar.store.git import GitRepository
+from gitcellar.store.git_remote import RefSource, cloned
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """Slots that may run as they should, and why others may not; and the tips of the models that were verified."""
+
+    deployments: dict[str, Deployment] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+    tips: dict[str, str] = field(default_factory=dict)
+
+
+def confirm(
+    source: RefSource, wanted: Sequence[Wanted], tips: Mapping[str, str], *, ask_storage: bool = True
+) -> Confirmed:
+    """Verify the models of some slots and describe what each should run.
+
+    `tips` are the newest events that models had before: one that is gone says that history was rewritten. With
+    `ask_storage` a checkpoint has to be on its DVC remote. What cannot be told of a slot is its fault.
+    """
+    confirmed = Confirmed()
+    models = list(dict.fromkeys(each.model for each in wanted))
+    if not models:
+        return confirmed
+    with _with_chains(source, models) as (repository, policy):
+        rewritten = {model: _find_fault(repository, model, tips, policy) for model in models}
+        for each in wanted:
+            fault = rewritten[each.model]
+            try:
+                found = None if fault else _describe(repository, each, ask_storage=ask_storage)
+            except CellarError as error:
+                found, fault = None, str(error)
+            if found is not None:
+                confirmed.deployments[each.slot] = found
+            else:
+                confirmed.faults[each.slot] = fault or f"{each.event.tag} changed while it was read"
+        known = repository.find_refs([tip_ref(model) for model in models])
+        for model in models:
+            if rewritten[model] is None and tip_ref(model) in known:
+                confirmed.tips[model.text] = known[tip_ref(model)]
+    return confirmed
+
+
+@contextmanager
+def _with_chains(source: RefSource, models: Iterable[ModelName]) -> Iterator[tuple[GitRepository, Policy]]:
+    """A repository with all events of some models and their bases, and the policy that judges them."""
+    if isinstance(source, GitRepository):
+        yield source, read_policy(source)
+        return
+    related = dict.fromkeys(name for model in models for name in (model.base, model))
+    patterns = [p for name in related for p in (*model_patterns(name), f"refs/gitcellar/{name.in_tag}@*")]
+    with cloned(source.url, patterns) as repository:
+        yield repository, fetch_policy(repository)
+
+
+def _find_fault(repository: GitRepository, model: ModelName, tips: Mapping[str, str], policy: Policy) -> str | None:
+    """Why a model's history is not to be believed."""
+    remembered = {model: tips[model.text]} if model.text in tips else {}
+    try:
+        proof = verify_tags(repository, model, remembered, policy)
+    except CellarError as error:
+        return str(error)
+    grave = [found for _, found in proof.suspicions if found.code not in WARNINGS]
+    return f"{grave[0].code}: {grave[0].tag}: {grave[0].message}" if grave else None
+
+
+def _describe(repository: GitRepository, wanted: Wanted, *, ask_storage: bool) -> Deployment | None:
+    """What a slot should run; None where the stage changed since the refs were listed."""
+    state = read_state(repository, wanted.model)
+    held = state.stages.get(wanted.stage)
+    if held is None or held.tag != wanted.event.tag or wanted.event not in state.events:
+        return None
+    version = state.find(held.version)
+    if version is None:
+        return None
+    entry = read_entry(repository, version.commit, wanted.model)
+    if entry is not None and ask_storage:
+        _require_stored(repository, version.commit, entry)
+    details = read_details_of(repository, version)
+    digest = find_checkpoint(parse_message(details.message)) if details else None
+    return Deployment(
+        wanted.model.text,
+        wanted.stage,
+        str(version.version),
+        wanted.event.fact.counter,
+        wanted.event.tag,
+        wanted.event.object_id,
+        version.tag,
+        version.commit,
+        entry.path if entry else None,
+        digest.sha256 if digest else None,
+        digest.size if digest else None,
+    )
+
+
+def _require_stored(repository: GitRepository, commit: str, entry: Entry) -> None:
+    lost = find_lost(read_tracking(repository, commit, entry))
+    if lost:
+        raise CellarError(f"the DVC remote has not {lost[0]} of {entry.path}")

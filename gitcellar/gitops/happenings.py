@@ -1,0 +1,94 @@
+"""What happened? One tag, or all that a clone has not told yet, with what other programs ask about.
+
+One model's refs are read, whatever the cellar's size. May import core, store, cellar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from gitcellar.cellar.describing import read_entry
+from gitcellar.cellar.reading import detail_events, read_state, with_objects
+from gitcellar.cellar.rows import format_time
+from gitcellar.core.cloud_events import Happening, claim_of, find_kind, find_previous
+from gitcellar.core.digests import Digest
+from gitcellar.core.errors import CellarError, NotFoundError
+from gitcellar.core.events import Details, Event
+from gitcellar.core.lineage import find_checkpoint
+from gitcellar.core.names import ModelName
+from gitcellar.core.state import ModelState, replay_events
+from gitcellar.core.tags import find_tag_name, model_patterns
+from gitcellar.core.trailers import parse_message
+from gitcellar.core.versions import Version
+from gitcellar.store.git import GitRepository
+from gitcellar.store.git_remote import RefSource
+
+
+def read_happening(source: RefSource, tag: str) -> Happening:
+    """What a tag states, `none` for a tag that is not the registry's. Raise NotFoundError for one that is not there."""
+    named = find_tag_name(tag)
+    if named is None:
+        return Happening("none", tag)
+    with with_objects(source, named.model) as repository:
+        found = list(read_happenings(repository, named.model, [tag]))
+    if not found:
+        raise NotFoundError(f"there is no tag {tag}", hint="git fetch --tags brings what a shallow clone has not")
+    return found[0]
+
+
+def read_happenings(repository: GitRepository, model: ModelName, tags: Iterable[str]) -> Iterator[Happening]:
+    """Those events of a model whose tags are named, the oldest first."""
+    wanted = set(tags)
+    state = read_state(repository, model)
+    details = repository.read_details(model_patterns(model))
+    ordered = [detailed.event for detailed in detail_events(state, details)]
+    before = {event.tag: known for event, known in replay_events(model, (), state.events)}
+    for event in ordered:
+        if event.tag in wanted:
+            yield _describe(repository, event, before[event.tag], state, details)
+
+
+def _describe(
+    repository: GitRepository,
+    event: Event,
+    before: ModelState,
+    state: ModelState,
+    details: Mapping[str, tuple[str, Details]],
+) -> Happening:
+    version = state.version_of(event)
+    own = details[event.tag][1]
+    registered = state.registrations.get(version) if version else None
+    return Happening(
+        find_kind(event, before),
+        event.tag,
+        event.object_id,
+        state.name.text,
+        str(version) if version else None,
+        event.stage,
+        claim_of(event),
+        _spell(find_previous(event, before)),
+        event.commit,
+        _find_path(repository, event.commit, state.name),
+        _find_digest(registered, details),
+        own.author,
+        own.email,
+        parse_message(own.message).text,
+        format_time(own),
+    )
+
+
+def _find_digest(registered: Event | None, details: Mapping[str, tuple[str, Details]]) -> Digest | None:
+    known = details.get(registered.tag) if registered else None
+    return find_checkpoint(parse_message(known[1].message)) if known else None
+
+
+def _find_path(repository: GitRepository, commit: str | None, model: ModelName) -> str | None:
+    try:
+        entry = read_entry(repository, commit, model) if commit else None
+    except CellarError:
+        return None  # what a stranger's manifest says, or that it cannot be read, stops no event
+    return entry.path if entry else None
+
+
+def _spell(version: Version | None) -> str | None:
+    return str(version) if version else None

@@ -1,0 +1,211 @@
+"""Is what a target says that runs what Git says? Level-triggered: what was lost on the way is found by the next look.
+
+May import core, store, cellar and its own floor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from gitcellar.cellar.reading import read_cellar
+from gitcellar.core.cloud_events import strip_credentials
+from gitcellar.core.deployments import (
+    STATE_FILE,
+    Reconciled,
+    Step,
+    Wanted,
+    find_wanted,
+    format_reconciled,
+    parse_reconciled,
+    settle,
+)
+from gitcellar.core.errors import InvalidError, LostRaceError
+from gitcellar.gitops.desired import Confirmed, confirm
+from gitcellar.gitops.rendering import name_form, render
+from gitcellar.policy.settings import matches
+from gitcellar.store.deploy_branch import Branch, opened_branch
+from gitcellar.store.deploy_folder import Folder
+from gitcellar.store.git import GitRepository
+from gitcellar.store.git_remote import RefSource
+
+Edited = Literal["refuse", "keep", "overwrite"]
+_ATTEMPTS = 20
+_JITTER = random.SystemRandom()
+_IDENTITY = ("gitcellar", "gitcellar@localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is asked for: where it goes, in which form, of which slots, and what becomes of files edited by hand."""
+
+    target: str
+    form: str = "json"
+    stages: tuple[str, ...] = ()
+    models: str = "**"
+    edited: Edited = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done with each slot, and with files that somebody had edited. `commit` is None for a folder."""
+
+    steps: tuple[Step, ...]
+    changed: bool
+    commit: str | None
+    kept: tuple[str, ...] = ()
+    saved: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether every slot is as it should be."""
+        return all(step.status != "held" for step in self.steps)
+
+
+def reconcile(source: RefSource, goal: Goal) -> Outcome:
+    """Bring a target to what the registry says, once. Twice gives nothing new, and of many at once one wins.
+
+    Raise InvalidError where the target is another cellar's or form's, or holds files that somebody edited;
+    LostRaceError where others kept winning.
+    """
+    url, sharp, branch = goal.target.rpartition("#")
+    if not sharp:
+        folder = Folder(Path(goal.target))
+        with folder.held():
+            return _Reconciling(source, goal).into_folder(folder)
+    for attempt in range(_ATTEMPTS):
+        time.sleep(_JITTER.uniform(0, 0.1 * attempt))
+        try:
+            with opened_branch(url, branch, _IDENTITY) as opened:
+                return _Reconciling(source, goal).into_branch(opened)
+        except LostRaceError:
+            continue
+    raise LostRaceError(f"others kept committing to {branch} while this was tried {_ATTEMPTS} times", hint="try again")
+
+
+class _Reconciling:
+    """One attempt. The target is read before the registry, so that the registry is never the older of the two."""
+
+    def __init__(self, source: RefSource, goal: Goal) -> None:
+        self.source = source
+        self.goal = goal
+        url = source.url if not isinstance(source, GitRepository) else source.find_remote_url("origin")
+        self.name = strip_credentials(url) if url else None
+
+    def into_branch(self, branch: Branch) -> Outcome:
+        before = parse_reconciled(branch.read([STATE_FILE]).get(STATE_FILE))
+        after, steps, files = self.plan(before)
+        there = branch.read({*files, *before.files})
+        edited = self.find_edited(before, files, there)
+        writes = {path: content for path, content in files.items() if there.get(path) != content}
+        if self.goal.edited == "keep":
+            writes = {path: content for path, content in writes.items() if path not in edited}
+        state = format_reconciled(after)
+        removed = [path for path in before.files if path not in files and path in there and path not in edited]
+        if not writes and not removed and state == format_reconciled(before):
+            return Outcome(steps, False, None, edited)
+        commit = branch.commit({**writes, STATE_FILE: state}, removed, _explain(steps))
+        return Outcome(steps, True, commit, edited)
+
+    def into_folder(self, folder: Folder) -> Outcome:
+        before = parse_reconciled(folder.read([STATE_FILE]).get(STATE_FILE))
+        after, steps, files = self.plan(before)
+        there = folder.read({*files, *before.files})
+        edited = self.find_edited(before, files, there)
+        writes = {path: content for path, content in files.items() if there.get(path) != content}
+        removed = [path for path in before.files if path not in files and path in there]
+        saved: tuple[str, ...] = ()
+        if self.goal.edited == "keep":
+            writes = {path: content for path, content in writes.items() if path not in edited}
+            removed = [path for path in removed if path not in edited]
+        elif edited:
+            saved = tuple(folder.save(path) for path in edited)
+        final = format_reconciled(after)
+        if not writes and not removed and final == format_reconciled(before):
+            return Outcome(steps, False, None, edited, saved)
+        # What is about to be written is said first: who finds it after a crash knows that nobody edited it.
+        folder.write({STATE_FILE: format_reconciled(replace(before, coming=after.files))})
+        folder.write(writes)
+        folder.remove(removed)
+        folder.write({STATE_FILE: final})
+        return Outcome(steps, True, None, edited, saved)
+
+    def plan(self, before: Reconciled) -> tuple[Reconciled, tuple[Step, ...], dict[str, bytes]]:
+        """What the target should hold, what that does to each slot, and the files that say so."""
+        goal = self.goal
+        form, scope = name_form(goal.form), f"models {goal.models}, stages {' '.join(sorted(goal.stages)) or 'all'}"
+        self.require_same(before, form, scope)
+        states = [state for name, state in read_cellar(self.source).items() if matches(goal.models, name.text)]
+        wanted = find_wanted(states, goal.stages)
+        steps = settle(before, wanted)
+        confirmed = confirm(self.source, [wanted[s.slot] for s in steps if s.status == "changed"], before.tips)
+        steps = [_hold(step, confirmed, before) for step in steps]
+        after = _apply(before, steps, confirmed, wanted)
+        files = render(goal.form, after.deployments.values(), self.name)
+        digests = {path: _digest(content) for path, content in files.items()}
+        after = replace(after, source=self.name, render=form, scope=scope, files=digests, coming={})
+        return after, tuple(steps), files
+
+    def require_same(self, before: Reconciled, form: str, scope: str) -> None:
+        """A target belongs to one cellar, one form and one choice of slots: two would undo each other for ever."""
+        for word, was, now in (
+            ("cellar", before.source, self.name),
+            ("form", before.render, form),
+            ("choice", before.scope, scope),
+        ):
+            if was is not None and was != now:
+                message = f"{self.goal.target} is kept for the {word} {was!r}, and this asks for {now!r}"
+                raise InvalidError(message, hint="give each its own target")
+
+    def find_edited(
+        self, before: Reconciled, files: Mapping[str, bytes], there: Mapping[str, bytes]
+    ) -> tuple[str, ...]:
+        """The files that hold neither what was written nor what will be. Raise InvalidError where that is refused."""
+        edited = tuple(
+            path
+            for path, content in sorted(there.items())
+            if content != files.get(path) and _digest(content) not in (before.files.get(path), before.coming.get(path))
+        )
+        if edited and self.goal.edited == "refuse":
+            hint = "--edited keep leaves them, --edited overwrite replaces them and loses nothing"
+            raise InvalidError(f"edited by hand: {', '.join(edited)}", hint=hint)
+        return edited
+
+
+def _hold(step: Step, confirmed: Confirmed, before: Reconciled) -> Step:
+    fault = confirmed.faults.get(step.slot)
+    if fault is None:
+        return step
+    held = before.deployments.get(step.slot)
+    return Step(step.slot, "held", held.version if held else None, fault)
+
+
+def _apply(before: Reconciled, steps: Iterable[Step], confirmed: Confirmed, wanted: Mapping[str, Wanted]) -> Reconciled:
+    deployments, sequences, tips = dict(before.deployments), dict(before.sequences), dict(before.tips)
+    for step in steps:
+        if step.status == "changed":
+            deployments[step.slot] = confirmed.deployments[step.slot]
+            model = wanted[step.slot].model.text
+            tips |= {model: confirmed.tips[model]} if model in confirmed.tips else {}
+        elif step.status == "removed":
+            deployments.pop(step.slot)
+        if step.status in ("changed", "removed"):
+            sequences[step.slot] = wanted[step.slot].event.fact.counter
+    return replace(before, deployments=deployments, sequences=sequences, tips=tips)
+
+
+def _explain(steps: Iterable[Step]) -> str:
+    """The commit's message."""
+    told = [step for step in steps if step.status in ("changed", "removed")]
+    lines = [f"{step.slot}: {step.version if step.status == 'changed' else 'removed'}" for step in told]
+    subject = lines[0] if len(lines) == 1 else f"{len(lines)} stages changed" if lines else "Restore what was written"
+    return "\n\n".join([subject, "\n".join(lines)] if len(lines) > 1 else [subject]) + "\n"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
