@@ -52,7 +52,7 @@ def get_checkpoint(
     the current folder. Raise NotFoundError and WorldError.
     """
     _, version = read_version(source, reference)
-    with _at_version(source, version) as repository:
+    with _at_version(source, version.tag) as repository:
         entry = require_entry(repository, version.commit, reference.model)
         place = _find_place(to, posixpath.basename(entry.path.rstrip("/")))
         tag = repository.read_details([f"refs/tags/{version.tag}"]).get(version.tag)
@@ -68,13 +68,19 @@ def read_tracking(repository: GitRepository, commit: str, entry: Entry) -> Track
     return Tracking(path, repository.read_blobs(commit, tracking_files(path)), repository.find_root())
 
 
+def read_tracking_of(source: RefSource, model: ModelName, tag: str, commit: str) -> Tracking:
+    """How DVC tracks the checkpoint of a version, whose tag and commit are known."""
+    with _at_version(source, tag) as repository:
+        return read_tracking(repository, commit, require_entry(repository, commit, model))
+
+
 @contextmanager
-def _at_version(source: RefSource, version: VersionState) -> Iterator[GitRepository]:
+def _at_version(source: RefSource, tag: str) -> Iterator[GitRepository]:
     """A repository that has the version's commit: of a URL that one commit, without history or other files."""
     if isinstance(source, GitRepository):
         yield source
         return
-    with cloned(source.url, [f"refs/tags/{version.tag}"]) as repository:
+    with cloned(source.url, [f"refs/tags/{tag}"]) as repository:
         yield repository
 
 

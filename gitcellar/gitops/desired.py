@@ -5,16 +5,16 @@ May import core, policy, store, cellar.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gitcellar.cellar.describing import read_entry
 from gitcellar.cellar.getting import read_tracking
 from gitcellar.cellar.policies import read_policy
 from gitcellar.cellar.proving import fetch_policy, verify_tags
-from gitcellar.cellar.reading import read_details_of, read_state
-from gitcellar.core.deployments import Deployment, Wanted
+from gitcellar.cellar.reading import read_cellar, read_details_of, read_state
+from gitcellar.core.deployments import Deployment, Reconciled, Step, Wanted, find_wanted, settle
 from gitcellar.core.errors import CellarError
 from gitcellar.core.lineage import find_checkpoint
 from gitcellar.core.manifest import Entry
@@ -23,6 +23,7 @@ from gitcellar.core.proof import WARNINGS
 from gitcellar.core.tags import model_patterns, tip_ref
 from gitcellar.core.trailers import parse_message
 from gitcellar.policy.config import Policy
+from gitcellar.policy.settings import matches
 from gitcellar.store.checkpoints import find_lost
 from gitcellar.store.git import GitRepository
 from gitcellar.store.git_remote import RefSource, cloned
@@ -66,6 +67,50 @@ def confirm(
             if rewritten[model] is None and tip_ref(model) in known:
                 confirmed.tips[model.text] = known[tip_ref(model)]
     return confirmed
+
+
+def advance(
+    source: RefSource,
+    before: Reconciled,
+    *,
+    stages: Iterable[str] = (),
+    models: str = "**",
+    passed_over: Container[str] = (),
+    ask_storage: bool = True,
+) -> tuple[Reconciled, list[Step]]:
+    """What should be so after `before`, and what that does to each slot.
+
+    `passed_over` are the ids of assignments that are left alone, for they were tried and failed.
+    """
+    states = [state for name, state in read_cellar(source).items() if matches(models, name.text)]
+    wanted = find_wanted(states, stages)
+    steps = [step for step in settle(before, wanted) if not _is_passed(step, wanted, passed_over)]
+    changed = [wanted[step.slot] for step in steps if step.status == "changed"]
+    confirmed = confirm(source, changed, before.tips, ask_storage=ask_storage)
+    steps = [_hold_unconfirmed(step, confirmed, before) for step in steps]
+    deployments, sequences, tips = dict(before.deployments), dict(before.sequences), dict(before.tips)
+    for step in steps:
+        if step.status == "changed":
+            deployments[step.slot] = confirmed.deployments[step.slot]
+            model = wanted[step.slot].model.text
+            tips |= {model: confirmed.tips[model]} if model in confirmed.tips else {}
+        elif step.status == "removed":
+            deployments.pop(step.slot)
+        if step.status in ("changed", "removed"):
+            sequences[step.slot] = wanted[step.slot].event.fact.counter
+    return replace(before, deployments=deployments, sequences=sequences, tips=tips), steps
+
+
+def _is_passed(step: Step, wanted: Mapping[str, Wanted], passed_over: Container[str]) -> bool:
+    return step.status == "changed" and wanted[step.slot].event.object_id in passed_over
+
+
+def _hold_unconfirmed(step: Step, confirmed: Confirmed, before: Reconciled) -> Step:
+    fault = confirmed.faults.get(step.slot)
+    if fault is None:
+        return step
+    held = before.deployments.get(step.slot)
+    return Step(step.slot, "held", held.version if held else None, fault)
 
 
 @contextmanager

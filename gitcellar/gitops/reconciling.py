@@ -13,22 +13,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from gitcellar.cellar.reading import read_cellar
 from gitcellar.core.cloud_events import strip_credentials
 from gitcellar.core.deployments import (
     STATE_FILE,
     Reconciled,
     Step,
-    Wanted,
-    find_wanted,
     format_reconciled,
     parse_reconciled,
-    settle,
 )
 from gitcellar.core.errors import InvalidError, LostRaceError
-from gitcellar.gitops.desired import Confirmed, confirm
+from gitcellar.gitops.desired import advance
 from gitcellar.gitops.rendering import name_form, render
-from gitcellar.policy.settings import matches
 from gitcellar.store.deploy_branch import Branch, opened_branch
 from gitcellar.store.deploy_folder import Folder
 from gitcellar.store.git import GitRepository
@@ -140,12 +135,7 @@ class _Reconciling:
         goal = self.goal
         form, scope = name_form(goal.form), f"models {goal.models}, stages {' '.join(sorted(goal.stages)) or 'all'}"
         self.require_same(before, form, scope)
-        states = [state for name, state in read_cellar(self.source).items() if matches(goal.models, name.text)]
-        wanted = find_wanted(states, goal.stages)
-        steps = settle(before, wanted)
-        confirmed = confirm(self.source, [wanted[s.slot] for s in steps if s.status == "changed"], before.tips)
-        steps = [_hold(step, confirmed, before) for step in steps]
-        after = _apply(before, steps, confirmed, wanted)
+        after, steps = advance(self.source, before, stages=goal.stages, models=goal.models)
         files = render(goal.form, after.deployments.values(), self.name)
         digests = {path: _digest(content) for path, content in files.items()}
         after = replace(after, source=self.name, render=form, scope=scope, files=digests, coming={})
@@ -175,28 +165,6 @@ class _Reconciling:
             hint = "--edited keep leaves them, --edited overwrite replaces them and loses nothing"
             raise InvalidError(f"edited by hand: {', '.join(edited)}", hint=hint)
         return edited
-
-
-def _hold(step: Step, confirmed: Confirmed, before: Reconciled) -> Step:
-    fault = confirmed.faults.get(step.slot)
-    if fault is None:
-        return step
-    held = before.deployments.get(step.slot)
-    return Step(step.slot, "held", held.version if held else None, fault)
-
-
-def _apply(before: Reconciled, steps: Iterable[Step], confirmed: Confirmed, wanted: Mapping[str, Wanted]) -> Reconciled:
-    deployments, sequences, tips = dict(before.deployments), dict(before.sequences), dict(before.tips)
-    for step in steps:
-        if step.status == "changed":
-            deployments[step.slot] = confirmed.deployments[step.slot]
-            model = wanted[step.slot].model.text
-            tips |= {model: confirmed.tips[model]} if model in confirmed.tips else {}
-        elif step.status == "removed":
-            deployments.pop(step.slot)
-        if step.status in ("changed", "removed"):
-            sequences[step.slot] = wanted[step.slot].event.fact.counter
-    return replace(before, deployments=deployments, sequences=sequences, tips=tips)
 
 
 def _explain(steps: Iterable[Step]) -> str:

@@ -14,6 +14,44 @@ class StepRow(TypedDict):
     reason: str | None
 
 
+class AgentDocument(TypedDict):
+    """`gitcellar agent --json`, one a line for each look. `faults` is what could not be reported."""
+
+    schema: int
+    site: str
+    stages: list[StepRow]
+    faults: list[str]
+
+
+class IndexDocument(TypedDict):
+    """`gitcellar index --json`."""
+
+    schema: int
+    stages: list[StepRow]
+
+
+class LiveRow(TypedDict):
+    """A site's report: current, laggard, zombie, unknown-digest, failed or silent."""
+
+    site: str
+    model: str
+    stage: str
+    finding: str
+    runs: str | None
+    should: str | None
+    digest: str | None
+    at: str
+    reason: str | None
+
+
+class LiveDocument(TypedDict):
+    """`gitcellar diff-live --json`. `faults` are reports that could not be read."""
+
+    schema: int
+    sites: list[LiveRow]
+    faults: list[str]
+
+
 class ReconcileDocument(TypedDict):
     """`gitcellar reconcile --json`, one a line with --watch. `edited` are files that somebody had edited."""
 

@@ -55,8 +55,10 @@ class Checkpoint:
         """Bytes of all files, as far as they are recorded."""
         return sum(file.size or 0 for file in self.files)
 
-    def read(self, file: TrackedFile) -> Iterator[memoryview]:
+    def read(self, file: TrackedFile, start: int = 0) -> Iterator[memoryview]:
         """Stream one file, from the cache or else from the remote. Raise WorldError, whatever the storage raised.
+
+        It begins at the byte `start`, so that a download can go on.
 
         Two buffers take turns, so a chunk holds until the next but one is asked for: fresh memory for every chunk
         cost as much as reading it.
@@ -65,6 +67,8 @@ class Checkpoint:
         width = min(_CHUNK, max(1, file.size or _CHUNK))
         buffers = [memoryview(bytearray(width)), memoryview(bytearray(width))]
         with _explained(where), self._open(where) as source:
+            if start:
+                source.seek(start)
             while size := source.readinto(buffers[0]):
                 yield buffers[0][:size]
                 buffers.reverse()

@@ -19,6 +19,8 @@ from gitcellar.core.digests import Digest, digest_folder
 from gitcellar.core.errors import NotFoundError, WorldError
 from gitcellar.store.checkpoints import Checkpoint, Progress, TrackedFile
 
+_CHUNK = 4 * 1024 * 1024
+
 
 class MismatchError(WorldError):
     """What arrived is not what was recorded."""
@@ -43,13 +45,56 @@ def deliver(checkpoint: Checkpoint, to: Path, *, expected: Digest | None, replac
         with progress(checkpoint.path, checkpoint.size) as advance:
             digest = _digest_all(checkpoint, lambda file: place / file.path if file.path else place, advance)
         if expected is not None and digest != expected:
-            raise MismatchError(
-                f"{checkpoint.path} is not what was registered: sha256:{digest.sha256[:12]}…, {digest.size} bytes, "
-                f"where sha256:{expected.sha256[:12]}…, {expected.size} bytes, were recorded",
-                hint="nothing was delivered; the object on the DVC remote was changed or is damaged",
-            )
+            _refuse(checkpoint, digest, expected)
         _put(place, to, folder)
     return digest
+
+
+def resume(checkpoint: Checkpoint, to: Path, *, expected: Digest, progress: Progress) -> None:
+    """Write a checkpoint to `to`, where nothing is, and go on with what an earlier attempt left beside it.
+
+    Raise MismatchError, after which the next attempt begins anew, and WorldError, after which it goes on.
+    """
+    parts = to.with_name(f".{to.name}.part")
+    place = parts / "whole"
+    with _explained_disk(to), progress(checkpoint.path, checkpoint.size) as advance:
+        digests = {
+            file.path: _go_on(checkpoint, file, place / file.path if file.path else place, advance)
+            for file in checkpoint.files
+        }
+        digest = digest_folder(digests) if checkpoint.is_folder else digests[""]
+        if digest != expected:
+            shutil.rmtree(parts)
+            _refuse(checkpoint, digest, expected)
+        os.replace(place, to)
+        parts.rmdir()
+
+
+def _go_on(checkpoint: Checkpoint, file: TrackedFile, target: Path, advance: Callable[[int], None]) -> Digest:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sha256 = hashlib.sha256()
+    with open(target, "a+b") as sink:
+        sink.seek(0)
+        while chunk := sink.read(_CHUNK):
+            sha256.update(chunk)
+        size = sink.tell()
+        advance(size)
+        for fresh in checkpoint.read(file, size) if file.size is None or size < file.size else ():
+            sha256.update(fresh)
+            sink.write(fresh)
+            size += len(fresh)
+            advance(len(fresh))
+        sink.flush()
+        os.fsync(sink.fileno())
+    return Digest(sha256.hexdigest(), size)
+
+
+def _refuse(checkpoint: Checkpoint, digest: Digest, expected: Digest) -> None:
+    raise MismatchError(
+        f"{checkpoint.path} is not what was registered: sha256:{digest.sha256[:12]}…, {digest.size} bytes, "
+        f"where sha256:{expected.sha256[:12]}…, {expected.size} bytes, were recorded",
+        hint="nothing was delivered; the object on the DVC remote was changed or is damaged",
+    )
 
 
 def _digest_all(

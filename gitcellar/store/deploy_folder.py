@@ -27,11 +27,12 @@ class Folder:
 
         try:
             (self.path / ".gitcellar").mkdir(parents=True, exist_ok=True)
-            with open(self.path / ".gitcellar/lock", "w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                yield
+            lock = open(self.path / ".gitcellar/lock", "w")  # noqa: SIM115 (it is closed below)
         except OSError as error:
             raise WorldError(f"cannot write {self.path}: {error.strerror or error}") from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def read(self, paths: Iterable[str]) -> dict[str, bytes]:
         """The contents of those paths that are files; nothing is read through a link."""

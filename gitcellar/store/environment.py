@@ -4,6 +4,7 @@ May import core.
 """
 
 import os
+import socket
 from datetime import datetime, timezone
 from importlib.metadata import version
 
@@ -44,6 +45,11 @@ def read_today() -> str:
 def read_now() -> int:
     """The moment, in seconds UTC, from which ages are counted."""
     return int(datetime.now(timezone.utc).timestamp())
+
+
+def find_host() -> str:
+    """The name of this machine."""
+    return socket.gethostname()
 
 
 def find_version(package: str) -> str:

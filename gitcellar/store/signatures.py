@@ -57,7 +57,7 @@ def find_signing_key(config: Mapping[str, str]) -> SigningKey | None:
         raise WorldError(message, hint="git config user.signingKey ~/.ssh/id_ed25519.pub") from error
 
 
-def sign(content: bytes, key: SigningKey) -> bytes:
+def sign(content: bytes, key: SigningKey, namespace: str = NAMESPACE) -> bytes:
     """The armored signature of `content`, to be appended to it. Raise WorldError where the key cannot sign."""
     if key.is_openpgp:
         who = ["-u", key.file] if key.file else []
@@ -69,7 +69,7 @@ def sign(content: bytes, key: SigningKey) -> bytes:
             Path(file).write_text(f"{key.public}\n")
         source = Path(folder, "content")
         source.write_bytes(content)
-        _run([key.program, "-Y", "sign", "-n", NAMESPACE, "-f", file, str(source)], b"")
+        _run([key.program, "-Y", "sign", "-n", namespace, "-f", file, str(source)], b"")
         return Path(f"{source}.sig").read_bytes()
 
 
@@ -88,6 +88,22 @@ def check_signatures(signed: Sequence[Signed]) -> list[bool]:
             known.keep([key for key, fits in fresh.items() if fits])
             found |= fresh
     return [found[key] for key in keys]
+
+
+def find_signer(content: bytes, armor: bytes, signers: Path, namespace: str) -> str | None:
+    """The principal of an allowed-signers file whose signature of `content` this is, now; None where there is none."""
+    with tempfile.TemporaryDirectory(prefix="gitcellar-") as folder:
+        signature, payload = Path(folder, "signature"), Path(folder, "payload")
+        signature.write_bytes(armor)
+        payload.write_bytes(content)
+        asked = ["-n", namespace, "-f", str(signers), "-s", str(signature)]
+        with payload.open("rb") as source:
+            found = _start(["ssh-keygen", "-Y", "find-principals", *asked], subprocess.DEVNULL)
+            principals = found.stdout.decode("utf-8", "replace").splitlines() if found.returncode == 0 else []
+            for principal in principals[:1]:
+                done = _start(["ssh-keygen", "-Y", "verify", "-I", principal, *asked], source)
+                return principal if done.returncode == 0 else None
+    return None
 
 
 def _verify_all(signed: Sequence[Signed]) -> list[bool]:

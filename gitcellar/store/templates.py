@@ -18,10 +18,10 @@ Variables = Mapping[str, Any]
 
 
 def render_folder(folder: Path, common: Variables, each: Sequence[Variables]) -> dict[str, bytes]:
-    """The files that a folder of templates makes, by their paths.
+    """The files that a folder of templates makes, by their paths. Raise InvalidError, with the template and its line.
 
     `NAME.j2` is rendered as NAME, anything else is copied. A path with `__slug__` in it is made once for
-    each of `each`, which adds its variables to the `common` ones. Raise InvalidError that names the template and its line.
+    each of `each`, which adds its variables to the `common` ones.
     """
     if not folder.is_dir():
         raise NotFoundError(f"there is no folder of templates {str(folder)!r}")

@@ -5,17 +5,25 @@ May import click, gitops and this door's output and options.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import click
 
 from gitcellar.cellar.rows import SCHEMA
-from gitcellar.core.errors import NO
-from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path
-from gitcellar.doors.cli.output import print_json, say
-from gitcellar.doors.cli.pacing import every, repeat
+from gitcellar.core.deployments import Step
+from gitcellar.core.errors import NO, NotFoundError
+from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, reader
+from gitcellar.doors.cli.output import print_json, print_plain, print_table, say
+from gitcellar.doors.cli.pacing import Seconds, every, repeat
+from gitcellar.gitops.indexing import write_index
+from gitcellar.gitops.live import compare_live
 from gitcellar.gitops.reconciling import Goal, Outcome
 from gitcellar.gitops.reconciling import reconcile as bring_about
 from gitcellar.gitops.rendering import FORMS
-from gitcellar.gitops.rows import ReconcileDocument
+from gitcellar.gitops.rows import IndexDocument, LiveDocument, LiveRow, ReconcileDocument, StepRow
+from gitcellar.store.git import GitRepository
+from gitcellar.store.signatures import find_signing_key
 
 _WORDS = {"changed": "Changed", "removed": "Removed", "held": "Held"}
 
@@ -30,9 +38,7 @@ _WORDS = {"changed": "Changed", "removed": "Removed", "held": "Held"}
     show_default=True,
     help=f"{', '.join(FORMS)}, or a folder of Jinja2 templates.",
 )
-@click.option(
-    "--stage", "stages", metavar="STAGE", multiple=True, help="This stage; may be repeated. [all but archived]"
-)
+@click.option("--stage", "stages", metavar="STAGE", multiple=True, help="This stage alone; may be repeated.")
 @click.option("--model", "models", metavar="GLOB", default="**", show_default=True, help="Of the models it matches.")
 @click.option(
     "--edited",
@@ -84,13 +90,120 @@ def reconcile(
     repeat(context, look, every=every, once=not watch)
 
 
-def _report(outcome: Outcome, target: str) -> None:
-    for step in outcome.steps:
+@click.command()
+@click.option("--out", metavar="DIR", required=True, help="The folder that a web server or object store hands out.")
+@click.option("--stage", "stages", metavar="STAGE", multiple=True, help="This stage alone; may be repeated.")
+@click.option("--model", "models", metavar="GLOB", default="**", show_default=True, help="Of the models it matches.")
+@click.option(
+    "--valid", type=Seconds(), default="24h", show_default=True, metavar="TIME", help="How long agents believe it."
+)
+@click.option("--watch", is_flag=True, help="Go on.")
+@every
+@from_repository
+@as_json
+@in_path
+@click.pass_context
+def index(
+    context: click.Context,
+    out: str,
+    stages: tuple[str, ...],
+    models: str,
+    valid: float,
+    watch: bool,
+    every: float,
+    repo: str | None,
+    as_json: bool,
+) -> None:
+    """Write what should run as small signed files, for any web server.
+
+    index.json and a file for each model and stage, signed with git's SSH key. Agents read them in place of Git.
+
+    \b
+    Examples:
+      gitcellar index --out /srv/www/cellar --stage production
+      gitcellar index --repo https://example.com/models.git --out public/ --valid 1h --watch --every 1m
+    """
+    source = find_source(context, repo)
+    key = find_signing_key(GitRepository(context.obj).read_signing_config())
+    if key is None or key.public is None:
+        hint = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub"
+        raise NotFoundError("git has no SSH key to sign the index with here", hint=hint)
+
+    def look() -> bool:
+        steps = write_index(source, Path(out), key, stages=stages, models=models, valid=valid)
+        if as_json:
+            document: IndexDocument = {"schema": SCHEMA, "stages": list(map(_step_row, steps))}
+            print_json(document)
+        else:
+            _say_steps(steps)
+            say("Written", f"{len(steps)} {'stage' if len(steps) == 1 else 'stages'} to {out}")
+        return all(step.status != "held" for step in steps)
+
+    repeat(context, look, every=every, once=not watch)
+
+
+@click.command("diff-live")
+@click.argument("where", metavar="STATUS_DIR|URL")
+@reader
+@click.pass_context
+def diff_live(context: click.Context, where: str, repo: str | None, as_json: bool, as_plain: bool) -> None:
+    """Hold what sites say that they run against what they should.
+
+    Reports are JSON with site, model, stage, digest (sha256) and at, one in a file or a list of them. Exit code 1 says
+    that somebody runs something else: a zombie (nothing should run, or it was withdrawn), a laggard (an earlier
+    version), an unknown digest, one that failed.
+
+    \b
+    Examples:
+      gitcellar diff-live /srv/status
+      gitcellar diff-live https://example.com/status.json --repo https://example.com/models.git --json
+    """
+    found = compare_live(find_source(context, repo), where)
+    rows: list[LiveRow] = [
+        {
+            "site": each.status.site,
+            "model": each.status.model,
+            "stage": each.status.stage,
+            "finding": each.finding,
+            "runs": each.runs,
+            "should": each.should,
+            "digest": each.status.digest,
+            "at": each.status.at,
+            "reason": each.status.reason,
+        }
+        for each in found.differences
+    ]
+    if as_json:
+        document: LiveDocument = {"schema": SCHEMA, "sites": rows, "faults": list(found.faults)}
+        print_json(document)
+    else:
+        table = [
+            (r["site"], r["model"], r["stage"], r["finding"], r["runs"], r["should"], r["at"], r["reason"])
+            for r in rows
+        ]
+        header = ("site", "model", "stage", "is", "runs", "should", "at", "because")
+        if as_plain:
+            print_plain(table)
+        elif table:
+            print_table(header, [tuple(cell or "" for cell in row) for row in table])
+        for fault in found.faults:
+            say("Warning", fault)
+    context.exit(0 if found.ok else NO)
+
+
+def _say_steps(steps: Iterable[Step]) -> None:
+    for step in steps:
         if step.status in _WORDS:
-            reason = f": {step.reason}" if step.reason else ""
-            say(
-                _WORDS[step.status], f"{step.slot} {'at ' if step.status == 'held' else ''}{step.version or ''}{reason}"
-            )
+            at = f" at {step.version}" if step.version else ""
+            say(_WORDS[step.status], f"{step.slot}{at}{f': {step.reason}' if step.reason else ''}")
+
+
+def _step_row(step: Step) -> StepRow:
+    return {"slot": step.slot, "status": step.status, "version": step.version, "reason": step.reason}
+
+
+def _report(outcome: Outcome, target: str) -> None:
+    _say_steps(outcome.steps)
     for path in outcome.kept:
         say("Edited", path)
     for path in outcome.saved:
@@ -106,10 +219,7 @@ def _document(outcome: Outcome) -> ReconcileDocument:
         "schema": SCHEMA,
         "changed": outcome.changed,
         "commit": outcome.commit,
-        "stages": [
-            {"slot": step.slot, "status": step.status, "version": step.version, "reason": step.reason}
-            for step in outcome.steps
-        ],
+        "stages": list(map(_step_row, outcome.steps)),
         "edited": list(outcome.kept),
         "saved": list(outcome.saved),
         "exit": 0 if outcome.ok else NO,

@@ -33,7 +33,8 @@ _FAMILIES = {
     "Guard": ("hooking", ("hook", "rulesets")),
     "Promise": ("policing", ("policy", "contract", "gate", "freeze", "unfreeze")),
     "Tell": ("following", ("event",)),
-    "Deploy": ("deploying", ("reconcile",)),
+    "Deploy": ("deploying", ("reconcile", "diff-live", "index")),
+    "Serve": ("serving", ("agent",)),
     "Explain": ("explaining", ("rules", "rule", "schema", "completion")),
 }
 _MODULES = {verb: module for module, verbs in _FAMILIES.values() for verb in verbs}
@@ -49,7 +50,9 @@ class _Verbs(click.Group):
         module = _MODULES.get(name)
         if module is None:
             return None
-        command: click.Command = getattr(importlib.import_module(f"gitcellar.doors.cli.{module}"), name)
+        command: click.Command = getattr(
+            importlib.import_module(f"gitcellar.doors.cli.{module}"), name.replace("-", "_")
+        )
         return command
 
     def resolve_command(

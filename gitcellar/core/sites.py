@@ -1,0 +1,100 @@
+"""What do sites say that they run, and what should they? Status reports, read and held against the registry: pure.
+
+May import core alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from gitcellar.core.errors import InvalidError
+
+Finding = Literal["current", "laggard", "zombie", "unknown-digest", "failed", "silent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a site runs of a slot. `at` is RFC 3339; `failed` the version that it tried and gave up, with why."""
+
+    site: str
+    model: str
+    stage: str
+    digest: str | None
+    at: str
+    version: str | None = None
+    failed: str | None = None
+    reason: str | None = None
+
+    @property
+    def slot(self) -> str:
+        """`MODEL#STAGE`."""
+        return f"{self.model}#{self.stage}"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a slot should run, and which digests its model ever had, by version; withdrawn ones among them."""
+
+    version: str | None
+    digest: str | None
+    known: Mapping[str, str]
+    withdrawn: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A report held against the registry: what is so, and the versions that run and should."""
+
+    status: Status
+    finding: Finding
+    runs: str | None
+    should: str | None
+
+
+def format_status(status: Status) -> bytes:
+    """A report as JSON."""
+    return (json.dumps(asdict(status), sort_keys=True) + "\n").encode()
+
+
+def parse_statuses(content: bytes, name: str) -> list[Status]:
+    """The reports of a file or answer: one, or a list of them. Raise InvalidError for what is none."""
+    try:
+        found = json.loads(content)
+        return [_parse(each) for each in (found if isinstance(found, list) else [found])]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidError(f"{name} is no status report, or half of one") from error
+
+
+def compare(statuses: Iterable[Status], expected: Mapping[str, Expected]) -> list[Difference]:
+    """What each report is, seen from the registry."""
+    return [_compare(status, expected.get(status.slot)) for status in statuses]
+
+
+def _compare(status: Status, should: Expected | None) -> Difference:
+    runs = next((v for v, digest in should.known.items() if digest == status.digest), None) if should else None
+    wanted = should.version if should else None
+    finding: Finding = "current"
+    if status.digest is None:
+        finding = "silent" if wanted else "current"
+    elif should is None or wanted is None or (runs in should.withdrawn and status.digest != should.digest):
+        finding = "zombie"
+    elif status.digest == should.digest:
+        finding = "current"
+    elif status.failed is not None:
+        finding = "failed"
+    else:
+        finding = "laggard" if runs else "unknown-digest"
+    return Difference(status, finding, runs, wanted)
+
+
+def _parse(found: Mapping[str, object]) -> Status:
+    values = [found[key] for key in ("site", "model", "stage", "digest", "at")]
+    values += [found.get(key) for key in ("version", "failed", "reason")]
+    if not all(isinstance(value, str) for value in (*values[:3], values[4])):
+        raise TypeError
+    if not all(value is None or isinstance(value, str) for value in (values[3], *values[5:])):
+        raise TypeError
+    return Status(*values)  # type: ignore[arg-type]

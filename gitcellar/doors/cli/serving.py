@@ -1,0 +1,129 @@
+"""The verb of machines that serve: agent. May import click, gitops and this door's output and options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gitcellar.cellar.rows import SCHEMA
+from gitcellar.core.names import parse_stage_name
+from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path
+from gitcellar.doors.cli.output import bar, print_json, say
+from gitcellar.doors.cli.pacing import Seconds, every, repeat
+from gitcellar.gitops.agents import Agent, Look, Orders
+from gitcellar.gitops.origins import GitOrigin, IndexOrigin, Origin
+from gitcellar.gitops.rows import AgentDocument
+from gitcellar.store.commands import split_command
+from gitcellar.store.environment import find_host
+from gitcellar.store.http import is_url
+
+_WORDS = {"changed": "Serving", "removed": "Removed", "held": "Held"}
+
+
+@click.command()
+@from_repository
+@click.option("--index", metavar="URL|DIR", help="Read an index in place of Git.")
+@click.option("--signers", metavar="FILE", help="With --index: who may sign it, as ssh-keygen reads it.")
+@click.option("--stage", metavar="STAGE", required=True, help="What is in this stage is served.")
+@click.option("--model", "models", metavar="GLOB", default="**", show_default=True, help="Of the models it matches.")
+@click.option("--into", metavar="DIR", required=True, help="The folder that is kept.")
+@click.option("--layout", type=click.Choice(["plain", "triton"]), default="plain", show_default=True, help="Its form.")
+@click.option("--on-change", metavar="CMD", help="Run after each change; it fails, and the change is taken back.")
+@click.option("--check", metavar="CMD|URL", help="Must succeed after a change, or it is taken back.")
+@click.option("--within", type=Seconds(), default="30s", show_default=True, metavar="TIME", help="… in that time.")
+@click.option("--keep", type=click.IntRange(1), default=3, show_default=True, help="How many versions stay here.")
+@click.option("--report", metavar="DIR|URL", help="Where it is said what is served, at each look.")
+@click.option("--site", metavar="NAME", help="The name of this site in reports.  [default: the machine's]")
+@click.option("--once", is_flag=True, help="Look once, and end.")
+@every
+@as_json
+@in_path
+@click.pass_context
+def agent(
+    context: click.Context,
+    repo: str | None,
+    index: str | None,
+    signers: str | None,
+    stage: str,
+    models: str,
+    into: str,
+    layout: str,
+    on_change: str | None,
+    check: str | None,
+    within: float,
+    keep: int,
+    report: str | None,
+    site: str | None,
+    once: bool,
+    every: float,
+    as_json: bool,
+) -> None:
+    """Keep a folder of a serving machine as the registry says.
+
+    What a stage holds is fetched by its content, held against its sha256, and swapped in with one step:
+    MODEL/STAGE/current, or repository/SLUG/SEQUENCE for Triton. Where the command or the check fails, what was served
+    before is back, and that assignment is not tried again. Nothing that is down stops what is served.
+
+    \b
+    Examples:
+      gitcellar agent --repo https://example.com/models.git --stage production --into /srv/models
+      gitcellar agent --repo models.git --stage production --into m --on-change ./reload.sh --check http://127.0.0.1/ok
+      gitcellar agent --index https://example.com/cellar --signers signers --stage production --into m --once
+    """
+    if index is not None and signers is None:
+        raise click.UsageError("an index is believed for who signed it: --signers FILE")
+    origin: Origin = IndexOrigin(index, Path(signers or "")) if index else GitOrigin(find_source(context, repo))
+    orders = Orders(
+        parse_stage_name(stage),
+        models,
+        Path(into),
+        site or find_host(),
+        layout,  # type: ignore[arg-type]
+        tuple(split_command(on_change)) if on_change else (),
+        ((check,) if is_url(check) else tuple(split_command(check))) if check else (),
+        within,
+        keep,
+        report,
+    )
+    keeper = Agent(origin, orders, bar)
+    said: set[str] = set()
+
+    def look() -> bool:
+        found = keeper.look()
+        if as_json:
+            _print(found, orders.site)
+        else:
+            _tell(found, said)
+        return found.ok
+
+    repeat(context, look, every=every, once=once)
+
+
+def _tell(found: Look, said: set[str]) -> None:
+    """What is new since the last look: a fleet's logs are read by people."""
+    lines = {
+        f"{step.slot}{f' at {step.version}' if step.version else ''}{f': {step.reason}' if step.reason else ''}": step
+        for step in found.steps
+        if step.status in _WORDS
+    }
+    for line, step in lines.items():
+        if line not in said:
+            say(_WORDS[step.status], line)
+    for fault in found.faults:
+        say("Warning", f"not reported: {fault}")
+    said.clear()
+    said.update(lines)
+
+
+def _print(found: Look, site: str) -> None:
+    document: AgentDocument = {
+        "schema": SCHEMA,
+        "site": site,
+        "stages": [
+            {"slot": step.slot, "status": step.status, "version": step.version, "reason": step.reason}
+            for step in found.steps
+        ],
+        "faults": list(found.faults),
+    }
+    print_json(document)

@@ -1,0 +1,274 @@
+"""The last mile: what should run is fetched, checked, swapped in, tried, and given up again where it fails.
+
+May import core, store, cellar and its own floor.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path, PurePosixPath
+
+from gitcellar.core.deployments import (
+    STATE_FILE,
+    Deployment,
+    Reconciled,
+    Step,
+    format_reconciled,
+    parse_deployment,
+    parse_reconciled,
+)
+from gitcellar.core.digests import Digest
+from gitcellar.core.errors import CellarError, InvalidError
+from gitcellar.core.sites import Status, format_status
+from gitcellar.gitops.origins import Origin, opened_from
+from gitcellar.store.checkpoints import Progress, silent
+from gitcellar.store.commands import run_command
+from gitcellar.store.delivery import resume
+from gitcellar.store.deploy_folder import Folder, write_whole
+from gitcellar.store.environment import read_now
+from gitcellar.store.http import get, is_url, post
+from gitcellar.store.serving import Layout, Shelf
+
+_MEMORY = ".gitcellar/agent.json"
+_PAUSE = 0.1  # seconds between two tries of a health check
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What an agent is told. `on_change` and `check` are commands as words; `check` may be a URL instead.
+
+    `within` are the seconds in which a check must succeed, `keep` how many versions stay on the disk.
+    """
+
+    stage: str
+    models: str
+    into: Path
+    site: str
+    layout: Layout = "plain"
+    on_change: tuple[str, ...] = ()
+    check: tuple[str, ...] = ()
+    within: float = 30.0
+    keep: int = 3
+    report: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What an agent did: a step for each slot, and what could not be reported, a line each."""
+
+    steps: tuple[Step, ...]
+    faults: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether every slot runs what it should, and everything was reported."""
+        return not self.faults and all(step.status != "held" for step in self.steps)
+
+
+class Agent:
+    """Keeps one folder as the registry says. Nothing that goes wrong takes away what is served."""
+
+    def __init__(self, origin: Origin, orders: Orders, progress: Progress = silent) -> None:
+        self.origin = origin
+        self.orders = orders
+        self.progress = progress
+        self.folder = Folder(orders.into)
+        self.shelf = Shelf(orders.into, orders.layout)
+
+    def look(self) -> Look:
+        """Ask once, and do what is to be done. Raise CellarError where the origin cannot be asked."""
+        with self.folder.held():
+            before = parse_reconciled(self.folder.read([STATE_FILE]).get(STATE_FILE))
+            memory = _Memory.read(self.folder)
+            after, steps = self.origin.advance(
+                before, self.orders.stage, self.orders.models, frozenset(memory.failed.values())
+            )
+            done = []
+            for step in steps:
+                taken = self.take(step, before, after, memory)
+                done.append(taken)
+                before = _settle_slot(before, after, taken, failed=step.slot in memory.failed)
+                # After each slot, so that who is killed has lost nothing of those before.
+                self.keep(before, memory)
+            if any(step.status == "changed" for step in done):
+                self.prune(before, memory)
+            told = {step.slot for step in done}
+            done += [_recall(slot, before, why) for slot, why in memory.reasons.items() if slot not in told]
+            return Look(tuple(done), tuple(self.report(before, memory, done)))
+
+    def take(self, step: Step, before: Reconciled, after: Reconciled, memory: _Memory) -> Step:
+        """Do what a step says, or say why it was not done."""
+        held = before.deployments.get(step.slot)
+        try:
+            if step.status == "changed":
+                return self.change(after.deployments[step.slot], held, memory)
+            if step.status == "removed" and held is not None:
+                self.shelf.clear(held)
+                memory.kept.pop(step.slot, None)
+                memory.failed.pop(step.slot, None)
+                memory.reasons.pop(step.slot, None)
+                self.run(self.orders.on_change, replace(held, version="", sha256=None))
+        except CellarError as error:
+            return Step(step.slot, "held", held.version if held else None, str(error))
+        return step
+
+    def change(self, wanted: Deployment, held: Deployment | None, memory: _Memory) -> Step:
+        """Fetch, swap and try. Where the trial fails, go back to what was held, and remember not to try again."""
+        self.fetch(wanted)
+        self.shelf.put(wanted)
+        fault = self.find_fault(wanted)
+        if fault is None:
+            memory.failed.pop(wanted.slot, None)
+            memory.reasons.pop(wanted.slot, None)
+            earlier = [each for each in memory.kept.get(wanted.slot, []) if each.version != wanted.version]
+            memory.kept[wanted.slot] = [wanted, *earlier][: self.orders.keep]
+            return Step(wanted.slot, "changed", wanted.version)
+        self.shelf.take_back(wanted, held)
+        memory.failed[wanted.slot] = wanted.id
+        memory.reasons[wanted.slot] = f"{wanted.version} {fault}"
+        back = f"; {held.version} is back" if held else ""
+        if held is not None:
+            again = self.find_fault(held)
+            back += f", and {again} too" if again else ""
+        return Step(wanted.slot, "held", held.version if held else None, f"{wanted.version} {fault}{back}")
+
+    def fetch(self, wanted: Deployment) -> None:
+        """Download what is not there, by its content."""
+        place = self.shelf.find_weights(wanted)
+        if place.exists():
+            return
+        if wanted.sha256 is None or wanted.size is None:
+            raise InvalidError(f"{wanted.tag} records no digest, and nothing unverified is served")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with opened_from(self.origin, wanted) as checkpoint:
+            resume(checkpoint, place, expected=Digest(wanted.sha256, wanted.size), progress=self.progress)
+
+    def find_fault(self, deployment: Deployment) -> str | None:
+        """Run what is to be run after a change, and check until it is well; why it is not, else None."""
+        status = self.run(self.orders.on_change, deployment)
+        if status:
+            return f"failed: {self.orders.on_change[0]} ended with exit code {status}"
+        if not self.orders.check:
+            return None
+        until = time.monotonic() + self.orders.within
+        while True:
+            if self.is_well(deployment, until):
+                return None
+            if time.monotonic() >= until:
+                return f"failed its health check for {self.orders.within:g} s"
+            time.sleep(_PAUSE)
+
+    def is_well(self, deployment: Deployment, until: float) -> bool:
+        """Whether one health check succeeds."""
+        check = self.orders.check
+        if is_url(check[0]):
+            try:
+                get(check[0])
+            except CellarError:
+                return False
+            return True
+        return self.run(check, deployment, seconds=max(_PAUSE, until - time.monotonic())) == 0
+
+    def run(self, words: Sequence[str], deployment: Deployment, seconds: float | None = None) -> int:
+        """Run a command, with the deployment as variables. 0 where there is none."""
+        if not words:
+            return 0
+        values = {**asdict(deployment), "slot": deployment.slot, "slug": deployment.slug}
+        variables = {f"GITCELLAR_{name.upper()}": "" if v is None else str(v) for name, v in values.items()}
+        entrance = self.shelf.find_entrance(deployment).absolute()
+        variables["GITCELLAR_CURRENT"] = str(entrance)
+        variables["GITCELLAR_FILE"] = str(entrance / PurePosixPath(deployment.path or "").name)
+        return run_command(words, self.orders.into, variables, seconds=seconds)
+
+    def keep(self, state: Reconciled, memory: _Memory) -> None:
+        """Remember what runs and what failed."""
+        self.folder.write({_MEMORY: memory.format(), STATE_FILE: format_reconciled(state)})
+
+    def prune(self, state: Reconciled, memory: _Memory) -> None:
+        """Let go of versions that are older than the last few."""
+        everywhere = [*state.deployments.values(), *(each for kept in memory.kept.values() for each in kept)]
+        for kept in memory.kept.values():
+            self.shelf.prune(kept, everywhere)
+
+    def report(self, state: Reconciled, memory: _Memory, steps: Iterable[Step]) -> list[str]:
+        """Say what runs, to a folder or a URL; what could not be said, a line each."""
+        if self.orders.report is None:
+            return []
+        faults = []
+        at = datetime.fromtimestamp(read_now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        reasons = {step.slot: step.reason for step in steps if step.status == "held"}
+        for slot in sorted({*state.deployments, *memory.failed, *reasons}):
+            model, _, stage = slot.rpartition("#")
+            held = state.deployments.get(slot)
+            status = Status(
+                self.orders.site,
+                model,
+                stage,
+                held.sha256 if held else None,
+                at,
+                held.version if held else None,
+                memory.reasons.get(slot, "").partition(" ")[0] or None,
+                reasons.get(slot) or memory.reasons.get(slot),
+            )
+            try:
+                _send(self.orders.report, status)
+            except CellarError as error:
+                faults.append(str(error))
+        return faults
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What an agent knows beside what runs: what failed (the assignments' ids, and why), and what it keeps."""
+
+    failed: dict[str, str]
+    reasons: dict[str, str]
+    kept: dict[str, list[Deployment]]
+
+    @classmethod
+    def read(cls, folder: Folder) -> _Memory:
+        content = folder.read([_MEMORY]).get(_MEMORY)
+        if content is None:
+            return cls({}, {}, {})
+        try:
+            found = json.loads(content)
+            kept = {slot: [parse_deployment(each) for each in rows] for slot, rows in found["kept"].items()}
+            return cls(dict(found["failed"]), dict(found["reasons"]), kept)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            hint = "remove it, and the agent begins anew with what is served"
+            raise InvalidError(f"{_MEMORY} cannot be read", hint=hint) from error
+
+    def format(self) -> bytes:
+        kept = {slot: [asdict(each) for each in rows] for slot, rows in self.kept.items()}
+        document = {"failed": self.failed, "reasons": self.reasons, "kept": kept}
+        return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
+
+
+def _recall(slot: str, state: Reconciled, reason: str) -> Step:
+    """A slot that was tried and given up earlier: it is not as it should be until the registry says something else."""
+    held = state.deployments.get(slot)
+    return Step(slot, "held", held.version if held else None, reason)
+
+
+def _settle_slot(before: Reconciled, after: Reconciled, step: Step, *, failed: bool) -> Reconciled:
+    """What is so after one slot was seen to."""
+    deployments, sequences = dict(before.deployments), dict(before.sequences)
+    if step.status == "changed":
+        deployments[step.slot] = after.deployments[step.slot]
+    elif step.status == "removed":
+        deployments.pop(step.slot, None)
+    if (step.status in ("changed", "removed") or failed) and step.slot in after.sequences:
+        sequences[step.slot] = after.sequences[step.slot]
+    return replace(before, deployments=deployments, sequences=sequences, tips=after.tips)
+
+
+def _send(where: str, status: Status) -> None:
+    if is_url(where):
+        post(where, format_status(status), content_type="application/json")
+        return
+    name = "".join(c if c.isalnum() or c in "-._" else "-" for c in f"{status.site}--{status.model}--{status.stage}")
+    write_whole(Path(where, f"{name}.json"), format_status(status))

@@ -1,0 +1,141 @@
+"""From where does an agent learn what it should run? From Git itself, or from an index that somebody signed.
+
+May import core, store, cellar and its own floor.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from gitcellar.cellar.getting import read_tracking_of
+from gitcellar.core.deployments import Deployment, Reconciled, Step
+from gitcellar.core.errors import CellarError, InvalidError, NotFoundError
+from gitcellar.core.index import LIST_FILE, NAMESPACE, Offer, offer_file, parse_list, parse_offer
+from gitcellar.core.names import parse_model_name
+from gitcellar.gitops.desired import advance
+from gitcellar.policy.settings import matches
+from gitcellar.store.checkpoints import Checkpoint, opened
+from gitcellar.store.environment import read_now
+from gitcellar.store.git_remote import RefSource
+from gitcellar.store.http import get, is_url
+from gitcellar.store.signatures import find_signer
+from gitcellar.store.tracking import Tracking
+
+
+class Origin(Protocol):
+    """What an agent asks."""
+
+    def advance(
+        self, before: Reconciled, stage: str, models: str, passed_over: Container[str]
+    ) -> tuple[Reconciled, list[Step]]:
+        """What should be so after `before`, verified, and what that does to each slot."""
+
+    def find_tracking(self, deployment: Deployment) -> Tracking:
+        """How DVC tracks what a deployment needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitOrigin:
+    """A repository: refs are listed, and of a URL no more is fetched than what changed."""
+
+    source: RefSource
+
+    def advance(
+        self, before: Reconciled, stage: str, models: str, passed_over: Container[str]
+    ) -> tuple[Reconciled, list[Step]]:
+        """As Git says. Whether the storage has the weights is found out by downloading them."""
+        return advance(self.source, before, stages=[stage], models=models, passed_over=passed_over, ask_storage=False)
+
+    def find_tracking(self, deployment: Deployment) -> Tracking:
+        """Read from the version's commit alone."""
+        return read_tracking_of(self.source, parse_model_name(deployment.model), deployment.tag, deployment.commit)
+
+
+class IndexOrigin:
+    """An index on a web server or in a folder, believed for the signature of one of `signers` and until its time."""
+
+    def __init__(self, where: str, signers: Path) -> None:
+        if not signers.is_file():
+            raise NotFoundError(f"there is no file of signers {str(signers)!r}", hint="as ssh-keygen reads it")
+        self._where = where
+        self._signers = signers
+        self._offers: dict[str, Offer] = {}
+
+    def advance(
+        self, before: Reconciled, stage: str, models: str, passed_over: Container[str]
+    ) -> tuple[Reconciled, list[Step]]:
+        """As the files of the slots say. One model's file is read alone, without the list."""
+        deployments, sequences, steps = dict(before.deployments), dict(before.sequences), []
+        for slot in self._find_slots(stage, models):
+            held = deployments.get(slot)
+            try:
+                offer = self._read_offer(slot)
+            except CellarError as error:
+                steps.append(Step(slot, "held", held.version if held else None, str(error)))
+                continue
+            wanted = offer.deployment
+            if offer.sequence < sequences.get(slot, -1):
+                reason = f"the index says #{offer.sequence}, and #{sequences[slot]} was here already"
+                steps.append(Step(slot, "held", held.version if held else None, reason))
+            elif wanted is not None and held is not None and wanted.id == held.id:
+                steps.append(Step(slot, "current", held.version))
+            elif wanted is not None and wanted.id not in passed_over:
+                self._offers[slot] = offer
+                deployments[slot], sequences[slot] = wanted, offer.sequence
+                steps.append(Step(slot, "changed", wanted.version))
+            elif wanted is None and held is not None:
+                del deployments[slot]
+                sequences[slot] = offer.sequence
+                steps.append(Step(slot, "removed", held.version))
+        return replace(before, deployments=deployments, sequences=sequences), steps
+
+    def find_tracking(self, deployment: Deployment) -> Tracking:
+        """As the slot's file says."""
+        offer = self._offers[deployment.slot]
+        path = posixpath.normpath(deployment.path or "")
+        return Tracking(path, {name: text.encode() for name, text in offer.tracking.items()}, None)
+
+    def _find_slots(self, stage: str, models: str) -> list[str]:
+        if not set(models) & set("*?"):
+            return [f"{parse_model_name(models)}#{stage}"]
+        slots, until = parse_list(self._read(LIST_FILE))
+        _require_fresh(until, LIST_FILE)
+        split = [slot.rpartition("#") for slot in slots]
+        return [f"{model}#{held}" for model, _, held in split if held == stage and matches(models, model)]
+
+    def _read_offer(self, slot: str) -> Offer:
+        offer = parse_offer(self._read(offer_file(slot)), slot)
+        _require_fresh(offer.until, slot)
+        return offer
+
+    def _read(self, path: str) -> bytes:
+        """A file of the index whose signature fits. Raise InvalidError for one that nobody signed who may."""
+        content, armor = self._fetch(path), self._fetch(f"{path}.sig")
+        if find_signer(content, armor, self._signers, NAMESPACE) is None:
+            raise InvalidError(f"{path} is not signed by one of {self._signers}")
+        return content
+
+    def _fetch(self, path: str) -> bytes:
+        if is_url(self._where):
+            return get(f"{self._where.rstrip('/')}/{path}")
+        place = Path(self._where, path)
+        if not place.is_file():
+            raise NotFoundError(f"there is no {place}")
+        return place.read_bytes()
+
+
+@contextmanager
+def opened_from(origin: Origin, deployment: Deployment) -> Iterator[Checkpoint]:
+    """The checkpoint of a deployment, to be read."""
+    with opened(origin.find_tracking(deployment)) as checkpoint:
+        yield checkpoint
+
+
+def _require_fresh(until: int, what: str) -> None:
+    if read_now() > until:
+        raise InvalidError(f"{what} counted until {until}, in seconds UTC", hint="gitcellar index writes it anew")

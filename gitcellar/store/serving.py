@@ -1,0 +1,104 @@
+"""Where do weights stand on a machine that serves? By content, with links that are swapped in one step.
+
+Below the folder: `.gitcellar/weights/SHA256/` holds each checkpoint once. The plain layout has MODEL/STAGE/VERSION and
+MODEL/STAGE/current; the Triton layout repository/SLUG/SEQUENCE/model.SUFFIX. May import core.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from gitcellar.core.deployments import Deployment
+from gitcellar.core.errors import InvalidError
+
+Layout = Literal["plain", "triton"]
+_WEIGHTS = ".gitcellar/weights"
+
+
+class Shelf:
+    """The folder in which an agent keeps what is served."""
+
+    def __init__(self, folder: Path, layout: Layout) -> None:
+        self.folder = folder
+        self.layout = layout
+
+    def find_weights(self, deployment: Deployment) -> Path:
+        """Where the checkpoint stands, or will: under its own name, in a folder named by its digest."""
+        if deployment.sha256 is None or deployment.path is None:
+            raise InvalidError(f"{deployment.tag} records no digest, and nothing unverified is served")
+        return self.folder / _WEIGHTS / deployment.sha256 / PurePosixPath(deployment.path).name
+
+    def find_entrance(self, deployment: Deployment) -> Path:
+        """What a server opens: the link that always leads to what is current, or Triton's folder of the model."""
+        if self.layout == "plain":
+            return self.folder / deployment.model / deployment.stage / "current"
+        return self.folder / "repository" / deployment.slug
+
+    def put(self, deployment: Deployment) -> None:
+        """Let the server find a deployment whose weights are there. It sees the old one or the new one, never half."""
+        weights = self.find_weights(deployment)
+        if self.layout == "plain":
+            version = self.folder / deployment.model / deployment.stage / deployment.version
+            _link(version, weights.parent)
+            _link(version.with_name("current"), Path(version.name))
+            return
+        place = self.find_entrance(deployment) / str(deployment.sequence)
+        if place.exists():
+            return
+        fresh = place.with_name(f".{place.name}")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        name = f"model{weights.suffix}" if weights.is_file() else "model"
+        (fresh / name).symlink_to(os.path.relpath(weights, fresh))
+        os.rename(fresh, place)
+
+    def take_back(self, failed: Deployment, before: Deployment | None) -> None:
+        """Let the server find again what it had before one that failed; nothing, where it had nothing."""
+        if self.layout == "triton":
+            shutil.rmtree(self.find_entrance(failed) / str(failed.sequence), ignore_errors=True)
+        if before is not None:
+            self.put(before)
+        elif self.layout == "plain":
+            self.clear(failed)
+
+    def clear(self, deployment: Deployment) -> None:
+        """Let the server find nothing for a stage that was emptied."""
+        entrance = self.find_entrance(deployment)
+        if self.layout == "triton":
+            shutil.rmtree(entrance, ignore_errors=True)
+        else:
+            entrance.unlink(missing_ok=True)
+
+    def prune(self, slot: Iterable[Deployment], everywhere: Iterable[Deployment]) -> None:
+        """Keep of a slot only what is named, and of the weights what any slot still has."""
+        kept = list(slot)
+        for deployment in kept[:1]:
+            entrance = self.find_entrance(deployment)
+            plain = self.layout == "plain"
+            names = {each.version if plain else str(each.sequence) for each in kept} | {"current"}
+            for place in (entrance.parent if plain else entrance).iterdir():
+                if plain and place.name not in names and place.is_symlink():
+                    place.unlink()
+                elif not plain and place.name not in names and place.name.isdigit():
+                    shutil.rmtree(place)
+        digests = {each.sha256 for each in everywhere}
+        weights = self.folder / _WEIGHTS
+        for place in weights.iterdir() if weights.is_dir() else ():
+            if place.name not in digests:
+                shutil.rmtree(place, ignore_errors=True)
+
+
+def _link(link: Path, to: Path) -> None:
+    """Make a link, or let one lead elsewhere, in one step."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    target = os.path.relpath(to, link.parent) if to.is_absolute() or to.parent != Path() else str(to)
+    if link.is_symlink() and os.readlink(link) == target:
+        return
+    fresh = link.with_name(f".{link.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    os.replace(fresh, link)
