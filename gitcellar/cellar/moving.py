@@ -88,10 +88,13 @@ def fetch_models(
     """
     require_remote(repository, remote)
     names = None if models is None else list(models)
-    refspecs = ["refs/tags/*:refs/tags/*", f"{_TIPS}*:{_TRACKED}/{remote}/*"]
+    # Forced, for git compares commits: a tip that goes from a newer version to an older one, as after a rollback, is no
+    # fast-forward to it. Whether the chain went forward is looked at below.
+    refspecs = ["refs/tags/*:refs/tags/*", f"+{_TIPS}*:{_TRACKED}/{remote}/*"]
     if names is not None:
         refspecs = [f"{pattern}:{pattern}" for name in names for pattern in model_patterns(name)]
-        refspecs += [f"{_TIPS}{name.in_tag}@*:{_tracked(remote, name).removesuffix('tip')}*" for name in names]
+        refspecs += [f"+{_TIPS}{name.in_tag}@*:{_tracked(remote, name).removesuffix('tip')}*" for name in names]
+    before = repository.list_ref_ids(f"{_TRACKED}/{remote}/")
     try:
         repository.fetch(remote, refspecs)
     except GitError as error:
@@ -104,6 +107,7 @@ def fetch_models(
         if any(e.tag not in here for e in asked):
             raise
         # Git has brought everything but a tag that is none of the registry's, and is another one here.
+    _require_forward(repository, remote, before)
     lost: dict[ModelName, list[RefUpdate]] = {}
     for name in names if names is not None else _tracked_models(repository, remote):
         missing = _find_lost(repository, remote, name)
@@ -112,6 +116,40 @@ def fetch_models(
         else:
             _settle_tip(repository, remote, name)
     return lost
+
+
+def _require_forward(repository: GitRepository, remote: str, before: Mapping[str, str]) -> None:
+    """Raise DivergedError where the remote's tip of a model no longer leads back to the one that is remembered.
+
+    What was remembered is put back: it is the only proof that something is gone.
+    """
+    now = repository.list_ref_ids(f"{_TRACKED}/{remote}/")
+    for ref, old in before.items():
+        new = now.get(ref, old)
+        model = find_model_name(ref.removeprefix(f"{_TRACKED}/{remote}/").removesuffix("@tip"))
+        if new == old or model is None:
+            continue
+        if not _leads_back(repository, model, new, old):
+            repository.write_refs([RefUpdate(ref, old, new)])
+            message = f"the newest event of {model} on {remote} does not lead back to the one that was there before"
+            raise DivergedError(message, hint=f"gitcellar verify {model} --repo URL says what is gone")
+
+
+def _leads_back(repository: GitRepository, model: ModelName, new: str, old: str) -> bool:
+    """Whether the chain from `new` comes to `old`, also past events that no tag holds."""
+    details = repository.read_details(model_patterns(model))
+    links = read_links({object_id: found.message for object_id, found in details.values()})
+    at: str | None = new
+    while at is not None and at != old:
+        if at not in links:
+            content = repository.read_objects({at: at}, kind="tag").get(at)
+            found = find_tag_object(content) if content is not None else None
+            if found is None:
+                return False
+            links = {**links, **read_links({at: found.message})}
+        # No id is met twice: it would have to hold its own hash.
+        at = links[at]
+    return at == old
 
 
 def return_lost(repository: GitRepository, remote: str, lost: Mapping[ModelName, list[RefUpdate]]) -> None:

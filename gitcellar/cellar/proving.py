@@ -51,15 +51,17 @@ def verify(
 
     `clone` remembers the tips that `remote` had when it was fetched last; of a URL that is another remote's, nothing.
     """
+    where = str(source.path) if isinstance(source, GitRepository) else source.url
+    knows = clone is not None and clone.find_remote_url(remote) == where
+    remembered = _remembered(clone, remote) if clone and knows else {}
     if isinstance(source, GitRepository):
-        return verify_tags(source, model, _remembered(source, remote), read_policy(source, remote))
+        return verify_tags(source, model, remembered or _remembered(source, remote), read_policy(source, remote))
     patterns = ["refs/tags/*", f"{_TIPS}*"]
     if model is not None:
         patterns = [p for name in _related(model) for p in (*model_patterns(name), f"{_TIPS}{name.in_tag}@*")]
-    knows = clone is not None and clone.find_remote_url(remote) == source.url
     with cloned(source.url, patterns) as repository:
         policy = fetch_policy(repository)
-        return verify_tags(repository, model, _remembered(clone, remote) if clone and knows else {}, policy)
+        return verify_tags(repository, model, remembered, policy)
 
 
 def fetch_policy(repository: GitRepository) -> Policy:

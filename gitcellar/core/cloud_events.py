@@ -77,10 +77,10 @@ def format_cloud_event(happening: Happening, source: str) -> dict[str, Any]:
     """The event in CloudEvents' JSON format. `source` is the repository; what logs in to it is left out."""
     event = {
         "specversion": "1.0",
-        "id": happening.object_id or happening.tag,
+        "id": happening.object_id or happening.tag or happening.kind,
         "source": strip_credentials(source),
         "type": happening.kind,
-        "subject": happening.tag,
+        "subject": happening.tag or None,
         "time": happening.at,
         "datacontenttype": "application/json",
         "data": _format_data(happening),

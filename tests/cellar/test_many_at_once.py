@@ -87,3 +87,32 @@ def test_who_comes_second_to_the_same_version_is_told_who_won(stocked: Bench) ->
     assert sorted(status for status, _, _ in done)[1:] == [1, 1] or all(status == 1 for status, _, _ in done)
     told = [err for status, _, err in done if status]
     assert all("is already registered" in err or "L003" in err for err in told), told
+
+
+def test_everybody_goes_on_after_a_rollback(stocked: Bench) -> None:
+    """The tip goes from an event at a newer commit to one at an older commit, which git calls no fast-forward."""
+    other = stocked.clone("other")
+    assert other.gitcellar("fetch").status == 0
+    stocked.assign("vit-l/base@1.0", "production", push=True)
+    stocked.declare("vit-l/base", "base 2")
+    stocked.git("push", "-q", "origin", "main")
+    stocked.register("vit-l/base", push=True)
+    assert other.gitcellar("fetch").status == 0
+    stocked.assign("vit-l/base@1.1", "production", push=True)
+    stocked.assign("vit-l/base@1.0", "production", push=True)
+    done = other.gitcellar("assign", "vit-l/base@1.1", "staging", "--push")
+    assert (done.status, done.out) == (0, "vit-l/base#staging#4\n"), done.err
+
+
+def test_a_fetch_keeps_the_memory_of_a_tip_that_was_rewound(stocked: Bench) -> None:
+    stocked.assign("vit-l/base@1.0", "production", push=True)
+    other = stocked.clone("other")
+    assert other.gitcellar("fetch").status == 0
+    tip = git(stocked.remote, "rev-parse", "vit-l/base@1.0")
+    git(stocked.remote, "update-ref", "-d", "refs/tags/vit-l/base#production#1")
+    git(stocked.remote, "update-ref", "refs/gitcellar/vit-l/base@tip", tip)
+    refused = other.gitcellar("fetch")
+    assert refused.status == 1
+    assert "does not lead back to the one that was there before" in refused.err
+    assert "rewound" in other.gitcellar("verify", "--repo", str(stocked.remote)).err
+    assert other.gitcellar("fetch").status == 1
