@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 FUZZ_SECONDS ?= 120
 
-.PHONY: demo test check bench fuzz clean
+.PHONY: demo gitops-demo test check bench fuzz clean
 
 demo: $(VENV)/demo ## build a real cellar, from training to a prediction with what is in production
 	$(BIN)/python examples/demo.py
+
+gitops-demo: $(VENV)/demo ## from a tag to a running model, on loopback: hooks, loops, an agent, a server, and what goes wrong
+	PYTHONPATH=examples $(BIN)/python examples/gitops/run.py
 
 test: check ## style, types and all tests
 	$(BIN)/python -m pytest -n 2

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -74,12 +75,14 @@ class Site:
     def start(self, name: str, *command: str) -> None:
         """Run something beside; what it says goes to NAME.log."""
         with open(self.folder / f"{name}.log", "ab") as log:
-            self.running[name] = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
+            self.running[name] = subprocess.Popen(
+                command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+            )
 
     def stop(self, name: str) -> None:
-        """End what runs beside."""
+        """Kill what runs beside."""
         process = self.running.pop(name)
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # git daemon is a child of git
         process.wait()
 
     def stop_all(self) -> None:
@@ -273,6 +276,7 @@ def tamper(site: Site) -> None:
     stored = site.folder / f"storage/files/md5/{md5[:2]}/{md5[2:]}"
     stored.chmod(0o644)
     stored.write_bytes(bytes(reversed(stored.read_bytes())))
+    stored.chmod(0o444)  # as DVC leaves it, who would look closer otherwise
     before = site.ask()
     site.promote("0.4")
     wait_for("the agent to refuse", lambda: "is not what was registered" in (site.folder / "agent.log").read_text())

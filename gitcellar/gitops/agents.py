@@ -34,6 +34,7 @@ from gitcellar.store.http import get, is_url, post
 from gitcellar.store.serving import Layout, Shelf
 
 _MEMORY = ".gitcellar/agent.json"
+_SHORTEST, _LONGEST = 1.0, 300.0  # seconds between two downloads of what failed
 _PAUSE = 0.1  # seconds between two tries of a health check
 
 
@@ -76,6 +77,7 @@ class Agent:
         self.origin = origin
         self.orders = orders
         self.progress = progress
+        self.waiting: dict[str, _Waiting] = {}
         self.folder = Folder(orders.into)
         self.shelf = Shelf(orders.into, orders.layout)
 
@@ -84,9 +86,9 @@ class Agent:
         with self.folder.held():
             before = parse_reconciled(self.folder.read([STATE_FILE]).get(STATE_FILE))
             memory = _Memory.read(self.folder)
-            after, steps = self.origin.advance(
-                before, self.orders.stage, self.orders.models, frozenset(memory.failed.values())
-            )
+            waiting = {each.id: each for each in self.waiting.values() if time.monotonic() < each.until}
+            passed_over = {*memory.failed.values(), *waiting}
+            after, steps = self.origin.advance(before, self.orders.stage, self.orders.models, passed_over)
             done = []
             for step in steps:
                 taken = self.take(step, before, after, memory)
@@ -97,7 +99,8 @@ class Agent:
             if any(step.status == "changed" for step in done):
                 self.prune(before, memory)
             told = {step.slot for step in done}
-            done += [_recall(slot, before, why) for slot, why in memory.reasons.items() if slot not in told]
+            reasons = {each.slot: each.reason for each in waiting.values()} | memory.reasons
+            done += [_recall(slot, before, why) for slot, why in reasons.items() if slot not in told]
             return Look(tuple(done), tuple(self.report(before, memory, done)))
 
     def take(self, step: Step, before: Reconciled, after: Reconciled, memory: _Memory) -> Step:
@@ -105,7 +108,9 @@ class Agent:
         held = before.deployments.get(step.slot)
         try:
             if step.status == "changed":
-                return self.change(after.deployments[step.slot], held, memory)
+                taken = self.change(after.deployments[step.slot], held, memory)
+                self.waiting.pop(step.slot, None)
+                return taken
             if step.status == "removed" and held is not None:
                 self.shelf.clear(held)
                 memory.kept.pop(step.slot, None)
@@ -113,8 +118,16 @@ class Agent:
                 memory.reasons.pop(step.slot, None)
                 self.run(self.orders.on_change, replace(held, version="", sha256=None))
         except CellarError as error:
+            if step.status == "changed":
+                self.wait(after.deployments[step.slot], str(error))
             return Step(step.slot, "held", held.version if held else None, str(error))
         return step
+
+    def wait(self, wanted: Deployment, reason: str) -> None:
+        """Try a download that failed again, after a pause that grows: it may be gigabytes each time."""
+        last = self.waiting.get(wanted.slot)
+        pause = min(_LONGEST, last.pause * 2) if last and last.id == wanted.id else _SHORTEST
+        self.waiting[wanted.slot] = _Waiting(wanted.slot, wanted.id, reason, pause, time.monotonic() + pause)
 
     def change(self, wanted: Deployment, held: Deployment | None, memory: _Memory) -> Step:
         """Fetch, swap and try. Where the trial fails, go back to what was held, and remember not to try again."""
@@ -129,12 +142,12 @@ class Agent:
             return Step(wanted.slot, "changed", wanted.version)
         self.shelf.take_back(wanted, held)
         memory.failed[wanted.slot] = wanted.id
-        memory.reasons[wanted.slot] = f"{wanted.version} {fault}"
         back = f"; {held.version} is back" if held else ""
         if held is not None:
             again = self.find_fault(held)
             back += f", and {again} too" if again else ""
-        return Step(wanted.slot, "held", held.version if held else None, f"{wanted.version} {fault}{back}")
+        memory.reasons[wanted.slot] = f"{wanted.version} {fault}{back}"
+        return Step(wanted.slot, "held", held.version if held else None, memory.reasons[wanted.slot])
 
     def fetch(self, wanted: Deployment) -> None:
         """Download what is not there, by its content."""
@@ -219,6 +232,17 @@ class Agent:
             except CellarError as error:
                 faults.append(str(error))
         return faults
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """An assignment whose weights could not be had, and when it is tried again."""
+
+    slot: str
+    id: str
+    reason: str
+    pause: float
+    until: float
 
 
 @dataclass(slots=True)

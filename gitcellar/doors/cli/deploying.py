@@ -79,12 +79,16 @@ def reconcile(
     source = find_source(context, repo)
     goal = Goal(target, form, stages, models, edited)  # type: ignore[arg-type]
 
+    said: list[Step] = []
+
     def look() -> bool:
         outcome = bring_about(source, goal)
+        held = [step for step in outcome.steps if step.status == "held"]
         if as_json:
             print_json(_document(outcome))
-        elif outcome.changed or not watch or not outcome.ok:
+        elif outcome.changed or not watch or held != said:
             _report(outcome, target)
+        said[:] = held
         return outcome.ok
 
     repeat(context, look, every=every, once=not watch)

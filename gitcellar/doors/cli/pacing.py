@@ -14,7 +14,7 @@ from gitcellar.core.errors import NO, CellarError
 from gitcellar.doors.cli.output import say
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_LONGEST = 300.0
+_LONGEST = 60.0
 _JITTER = random.SystemRandom()
 
 
@@ -37,7 +37,7 @@ every = click.option(
 
 
 def repeat(context: click.Context, look: Callable[[], bool], *, every: float, once: bool) -> None:
-    """Look again and again. What fails is said and tried again, with pauses that grow; of one look it is the end.
+    """Look again and again. Who cannot be asked is asked again, with pauses that grow; of one look it is the end.
 
     `look` says whether all is well. Pauses vary by a tenth, so that a fleet does not ask all at once.
     """
@@ -49,8 +49,9 @@ def repeat(context: click.Context, look: Callable[[], bool], *, every: float, on
             if once:
                 raise
             say("Warning", f"{error}; trying again")
-            fine = False
-        if once:
-            context.exit(0 if fine else NO)
-        failed = 0 if fine else failed + 1
+            failed += 1
+        else:
+            failed = 0
+            if once:
+                context.exit(0 if fine else NO)
         time.sleep(min(max(_LONGEST, every), every * 2 ** min(failed, 10)) * _JITTER.uniform(0.9, 1.1))
