@@ -52,6 +52,11 @@ def check_index(repository: GitRepository) -> Verdict:
 
 def check_range(repository: GitRepository, first: str, last: str) -> Verdict:
     """Judge what a branch changes: the models on which commits after `first` up to `last` bear, by `first`'s policy."""
+    return judge(gather_range(repository, first, last))
+
+
+def gather_range(repository: GitRepository, first: str, last: str) -> Change:
+    """What a branch changes, as `check_range` judges it."""
     old, new = repository.resolve_commit(first), repository.resolve_commit(last)
     parted = repository.find_merge_base(old, new)
     if parted is None:
@@ -62,7 +67,7 @@ def check_range(repository: GitRepository, first: str, last: str) -> Verdict:
     def read_policy_of_first(repository: GitRepository) -> Policy:
         return read_policy_at(repository, old)
 
-    return judge(_gather(repository, commit_place(new), read_policy_of_first, changed, commit_place(parted)))
+    return _gather(repository, commit_place(new), read_policy_of_first, changed, commit_place(parted))
 
 
 def check_cellar(repository: GitRepository) -> Verdict:

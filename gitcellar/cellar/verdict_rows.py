@@ -150,6 +150,46 @@ class ClaimsDocument(TypedDict):
     claims: list[ClaimRow]
 
 
+class GuardDocument(TypedDict):
+    """`gitcellar ci guard --json`. `answer` are the tags that took back what the judged one did."""
+
+    schema: int
+    tag: str
+    ok: bool
+    violations: list[str]
+    answer: list[str]
+
+
+class MetricRow(TypedDict):
+    """A number of a proposal, and of the latest version."""
+
+    name: str
+    proposed: float | None
+    latest: float | None
+
+
+class ProposalRow(TypedDict):
+    """What a change brings to a model. `following` is the version that it would be registered as."""
+
+    model: str
+    latest: str | None
+    following: str | None
+    reasons: list[str]
+    metrics: list[MetricRow]
+    breaks: list[str]
+    differs: list[str]
+    missing: list[str]
+    approvals: dict[str, str]
+
+
+class SummaryDocument(TypedDict):
+    """`gitcellar ci summary --json`."""
+
+    schema: int
+    ok: bool
+    models: list[ProposalRow]
+
+
 class EvaluatedRow(TypedDict):
     """A command of a gate: its exit code where it was run, and the tag that claims its success."""
 

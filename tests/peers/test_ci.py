@@ -11,32 +11,38 @@ from tests.support.cellars import Bench
 from tests.support.processes import run
 
 ROOT = Path(__file__).parents[2]
-CI = ROOT / "examples/ci"
+CI = ROOT / "gitcellar/gitops/pipelines"
 
 
-def test_zizmor_finds_nothing_in_the_workflow() -> None:
-    done = run(ROOT, "zizmor", "--offline", "--persona=pedantic", str(CI / "github.yml"))
+@pytest.mark.parametrize("file", [CI / "github.yml", ROOT / "action.yml"])
+def test_zizmor_finds_nothing_in_the_workflow(file: Path) -> None:
+    done = run(ROOT, "zizmor", "--offline", "--persona=pedantic", str(file))
     assert done.status == 0, done.out
 
 
 @pytest.mark.parametrize(
-    ("schema", "file"), [("vendor.github-workflows", "github.yml"), ("vendor.gitlab-ci", "gitlab.yml")]
+    ("schema", "file"),
+    [
+        ("vendor.github-workflows", CI / "github.yml"),
+        ("vendor.gitlab-ci", CI / "gitlab.yml"),
+        ("vendor.github-actions", ROOT / "action.yml"),
+    ],
 )
-def test_the_job_is_what_its_host_reads(schema: str, file: str) -> None:
-    done = run(ROOT, "check-jsonschema", "--builtin-schema", schema, str(CI / file))
+def test_the_job_is_what_its_host_reads(schema: str, file: Path) -> None:
+    done = run(ROOT, "check-jsonschema", "--builtin-schema", schema, str(file))
     assert done.status == 0, done.out
 
 
-@pytest.mark.parametrize("file", ["github.yml", "gitlab.yml"])
-def test_no_script_interpolates_anything(file: str) -> None:
+@pytest.mark.parametrize("file", [CI / "github.yml", CI / "gitlab.yml", ROOT / "action.yml"])
+def test_no_script_interpolates_anything(file: Path) -> None:
     def scripts(value: object) -> list[str]:
         if isinstance(value, dict):
             own = [str(value[key]) for key in ("run", "script") if key in value]
             return own + [script for inner in value.values() for script in scripts(inner)]
         return [script for inner in value for script in scripts(inner)] if isinstance(value, list) else []
 
-    found = scripts(yaml.safe_load((CI / file).read_text()))
-    assert any("gitcellar check" in script for script in found)
+    found = scripts(yaml.safe_load(file.read_text()))
+    assert any("gitcellar ci guard" in script for script in found)
     assert not any("${{" in script for script in found)
 
 

@@ -34,6 +34,7 @@ _FAMILIES = {
     "Promise": ("policing", ("policy", "contract", "gate", "freeze", "unfreeze")),
     "Tell": ("following", ("event",)),
     "Deploy": ("deploying", ("reconcile", "diff-live", "index")),
+    "Automate": ("pipelines", ("ci",)),
     "Serve": ("serving", ("agent",)),
     "Explain": ("explaining", ("rules", "rule", "schema", "completion")),
 }

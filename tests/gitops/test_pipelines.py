@@ -1,0 +1,149 @@
+"""What CI says of a change, and how it answers a tag that no server hook could refuse."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import pytest
+
+from gitcellar.gitops.pipelines import PIPELINES
+from tests.support.cellars import Bench
+from tests.support.processes import git, run
+
+CONTRACT = {"inputs": {"image": {"dtype": "float32", "shape": ["N", 3]}}, "outputs": {}}
+ENV = {key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "GITLAB_", "CI"))}
+
+
+@pytest.mark.parametrize("host", PIPELINES)
+def test_a_workflow_is_written_once_and_never_over_somebodys_own(bench: Bench, host: str) -> None:
+    written = bench.gitcellar("ci", "init", host)
+    assert (written.status, written.out) == (0, f"{PIPELINES[host]}\n")
+    assert bench.gitcellar("ci", "init", host).status == 0
+    path = bench.work / PIPELINES[host]
+    assert bench.gitcellar("ci", "init", host, "--print").out == path.read_text()
+    path.write_text("mine\n")
+    refused = bench.gitcellar("ci", "init", host)
+    assert refused.status == 3
+    assert "is there already, and says something else" in refused.err
+    assert path.read_text() == "mine\n"
+
+
+def test_a_pull_request_is_summed_up(bench: Bench) -> None:
+    bench.declare("vit-l/base", "base 1", metrics={"accuracy": 0.9}, contract=CONTRACT)
+    bench.git("push", "-q", "origin", "main")
+    bench.register("vit-l/base", version="1.0", push=True)
+    changed = {"inputs": {"image": {"dtype": "float32", "shape": ["N", 4]}}, "outputs": {}}
+    bench.declare("vit-l/base", "base 2", metrics={"accuracy": 0.93}, contract=changed)
+    (bench.work / "gitcellar.yaml").write_text(
+        "stages:\n  production: {approvals: {count: 2, roles: {qa: 1}}}\nrequired: [owner]\npeople: {}\n"
+    )
+    done = bench.gitcellar("ci", "summary", "origin/main..HEAD")
+    assert done.status == 0, done.err
+    assert "### vit-l/base 1.0 → 2.0" in done.out
+    assert "- X rises, for an application of 1.0 must change" in done.out
+    assert "- **breaks** " in done.out
+    assert "| accuracy | 0.93 | 0.9 | +0.03 |" in done.out
+    (row,) = json.loads(bench.gitcellar("ci", "summary", "origin/main..HEAD", "--json").out)["models"]
+    assert (row["latest"], row["following"]) == ("1.0", "2.0")
+    assert bench.gitcellar("ci", "summary", "HEAD..HEAD").out.endswith(
+        "No manifest entry, and nothing that one names.\n"
+    )
+    assert bench.gitcellar("ci", "summary", "HEAD").status == 3
+
+
+def test_approvals_and_missing_fields_are_said_before_anybody_asks(bench: Bench) -> None:
+    (bench.work / "gitcellar.yaml").write_text(
+        "stages:\n  production: {approvals: {count: 2, roles: {qa: 1}}}\nrequired: [owner]\n"
+        f"people:\n  a@x: {{roles: [qa], keys: [{KEYS[0]}]}}\n  b@x: {{keys: [{KEYS[1]}]}}\n"
+    )
+    bench.commit("a policy")
+    bench.git("push", "-q", "origin", "main")
+    bench.declare("vit-l/base", "base 1")
+    said = bench.gitcellar("ci", "summary", "origin/main..HEAD").out
+    assert "### vit-l/base new → 0.1" in said
+    assert "- production will ask for 2 approvals (1 qa)" in said
+    assert "- **missing** M003: " in said
+    assert "**Not allowed as it is:**" in said
+
+
+KEYS = (
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKB83iRH2E+qguONqxsSQXW7+qoc4iXwMxxJ5mpA+udx",
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHCxNZ97OP/XkWrLx1El8M688BazxYL78EfTcCi3Cr+h",
+)
+
+
+def test_what_a_stranger_wrote_is_no_markup_in_a_comment(bench: Bench) -> None:
+    bench.declare("vit-l/base", "base 1", metrics={"<img src=x>@somebody|[a](b)": 1.0})
+    said = bench.gitcellar("ci", "summary", "origin/main..HEAD").out
+    assert "&lt;img src=x&gt;&#64;somebody&#124;&#91;a](b)" in said
+    assert "<img" not in said
+
+
+def test_a_version_that_should_not_be_is_withdrawn(stocked: Bench) -> None:
+    stocked.git("tag", "-a", "-m", "mine", "vit-l/base@1.7", "HEAD")
+    stocked.git("push", "-q", "origin", "vit-l/base@1.7")
+    env = {**ENV, "GITLAB_CI": "true", "CI_COMMIT_TAG": "vit-l/base@1.7"}
+    done = stocked.gitcellar("ci", "guard", "--push", "--json", env=env)
+    assert done.status == 1
+    document = json.loads(done.out)
+    assert document["answer"] == ["vit-l/base@1.7!#1"]
+    assert git(stocked.remote, "tag", "-l", "vit-l/base@1.7!*") == "vit-l/base@1.7!#1"
+    assert "breaks the policy: V003" in git(stocked.remote, "tag", "-l", "--format=%(contents)", "vit-l/base@1.7!*")
+    again = stocked.gitcellar("ci", "guard", "--push", "--json", env=env)
+    assert (again.status, json.loads(again.out)["answer"]) == (1, [])
+
+
+def test_a_stage_gets_back_what_it_held(stocked: Bench) -> None:
+    stocked.declare("vit-l/base", "base 2")
+    stocked.git("push", "-q", "origin", "main")
+    stocked.register("vit-l/base", push=True)
+    stocked.assign("vit-l/base@1.0", "production", push=True)
+    for number, answer in ((9, "vit-l/base#production#10"), (19, "vit-l/base#production#20")):
+        name = f"vit-l/base#production#{number}"
+        stocked.git("tag", "-a", "-m", "mine", name, "vit-l/base@1.1^{}")
+        stocked.git("push", "-q", "origin", name)
+        done = stocked.gitcellar("ci", "guard", f"refs/tags/{name}", "--push", "--json", env=ENV)
+        assert (done.status, json.loads(done.out)["answer"]) == (1, [answer])
+    assert stocked.gitcellar("resolve", "vit-l/base#production").out.startswith("vit-l/base@1.0\t")
+
+
+def test_a_stage_that_held_nothing_is_emptied(stocked: Bench) -> None:
+    stocked.git("tag", "-a", "-m", "mine", "vit-l/base#production#9", "vit-l/base@1.0^{}")
+    done = stocked.gitcellar("ci", "guard", "vit-l/base#production#9", "--json", env=ENV)
+    assert (done.status, json.loads(done.out)["answer"]) == (1, ["vit-l/base#production!#10"])
+
+
+def test_what_is_allowed_or_no_tag_of_the_registry_is_left_alone(stocked: Bench) -> None:
+    allowed = stocked.gitcellar("ci", "guard", "vit-l/base@1.0", env=ENV)
+    assert (allowed.status, allowed.err) == (0, "Allowed: the policy has nothing against vit-l/base@1.0\n")
+    assert stocked.gitcellar("ci", "guard", "v1.0", "--push", env=ENV).status == 0
+    assert stocked.gitcellar("ci", "guard", env=ENV).status == 3
+
+
+LOCAL = shutil.which("gitlab-ci-local")
+
+
+@pytest.mark.skipif(LOCAL is None or shutil.which("rsync") is None, reason="npm install -g gitlab-ci-local; rsync")
+@pytest.mark.parametrize("tag", ["vit-l/base@1.0", "vit-l/base#production#1", "vit-l/base@1.0=evaluated.x#2"])
+def test_the_gitlab_file_runs(stocked: Bench, tag: str) -> None:
+    assert stocked.gitcellar("ci", "init", "gitlab").status == 0
+    stocked.commit("ci")
+    stocked.git("push", "-q", "origin", "main")
+    stocked.assign("vit-l/base@1.0", "production", push=True)
+    stocked.gitcellar("claim", "vit-l/base@1.0", "evaluated.x", "--metric", "a=1", "--push")
+    words = ["--force-shell-executor", "--variable", f"CI_COMMIT_TAG={tag}", "--variable", "GITLAB_CI=true"]
+    done = run(stocked.work, str(LOCAL), *words, env={**ENV, "HOME": str(stocked.folder)})
+    assert done.status == 0, done.out + done.err
+    assert "PASS" in done.out
+
+
+def test_the_server_hooks_and_ci_say_the_same(stocked: Bench) -> None:
+    """One judge: what pre-receive refuses is what the guard takes back."""
+    stocked.git("tag", "-a", "-m", "mine", "vit-l/base@1.7", "HEAD")
+    assert stocked.gitcellar("hook", "install", "--server", "-C", str(stocked.remote)).status == 0
+    pushed = run(stocked.work, "git", "push", "origin", "vit-l/base@1.7")
+    judged = stocked.gitcellar("ci", "guard", "vit-l/base@1.7", "--dry-run", "--json", env=ENV)
+    for violation in json.loads(judged.out)["violations"]:
+        assert violation.split(":")[0] in pushed.err
