@@ -22,6 +22,7 @@ check: $(VENV)/test
 
 bench: $(VENV)/test ## the numbers of docs/performance.md, side by side with git, gto and dvc
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/fleet.py
 
 fuzz: $(VENV)/test $(VENV)/fuzz ## the properties of the pure core, for longer, and its parsers by coverage
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 tests/core tests/cellar/test_crashes.py tests/cellar/test_machine.py

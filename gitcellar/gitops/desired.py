@@ -18,7 +18,7 @@ from gitcellar.core.deployments import Deployment, Reconciled, Step, Wanted, fin
 from gitcellar.core.errors import CellarError
 from gitcellar.core.lineage import find_checkpoint
 from gitcellar.core.manifest import Entry
-from gitcellar.core.names import ModelName
+from gitcellar.core.names import ModelName, parse_model_name
 from gitcellar.core.proof import WARNINGS
 from gitcellar.core.tags import model_patterns, tip_ref
 from gitcellar.core.trailers import parse_message
@@ -82,7 +82,10 @@ def advance(
 
     `passed_over` are the ids of assignments that are left alone, for they were tried and failed.
     """
-    states = [state for name, state in read_cellar(source).items() if matches(models, name.text)]
+    # One model by its name is asked about alone, whatever else the cellar has.
+    exact = None if set(models) & set("*?") else parse_model_name(models)
+    states = [read_state(source, exact)] if exact else list(read_cellar(source).values())
+    states = [state for state in states if matches(models, state.name.text)]
     wanted = find_wanted(states, stages)
     steps = [step for step in settle(before, wanted) if not _is_passed(step, wanted, passed_over)]
     changed = [wanted[step.slot] for step in steps if step.status == "changed"]

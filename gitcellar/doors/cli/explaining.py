@@ -107,6 +107,7 @@ def _rule_row(rule: Rule) -> dict[str, str]:
 def _documents() -> dict[str, Any]:
     from gitcellar.cellar import rows, verdict_rows
     from gitcellar.core.manifest import Entry
+    from gitcellar.gitops import rows as deployment_rows
     from gitcellar.policy.config import Policy
 
     acts = (
@@ -141,6 +142,13 @@ def _documents() -> dict[str, Any]:
         "policy": verdict_rows.PolicyDocument,
         **dict.fromkeys(("push", "fetch"), rows.MoveDocument),
         **dict.fromkeys(("init", "add"), rows.AddDocument),
+        "evaluate": verdict_rows.EvaluateDocument,
+        "reconcile": deployment_rows.ReconcileDocument,
+        "agent": deployment_rows.AgentDocument,
+        "index": deployment_rows.IndexDocument,
+        "diff-live": deployment_rows.LiveDocument,
+        "summary": verdict_rows.SummaryDocument,
+        "guard": verdict_rows.GuardDocument,
         "artifacts": dict[str, Entry],
         "gitcellar": Policy,
     }

@@ -94,7 +94,7 @@ def summary(context: click.Context, commits: str, as_json: bool) -> None:
 @writer
 @click.pass_context
 def guard(context: click.Context, ref: str | None, options: Options, as_json: bool) -> None:
-    """Judge a tag that was pushed, and take back what it did if it breaks the policy.
+    """Judge a tag that was pushed, and take back what it may not do.
 
     For hosts without server hooks: a version is withdrawn, and a stage gets back what it held before, by tags of their
     own; exit code 1 says that it was so. Without REF it is the tag that the CI job runs for.
