@@ -70,6 +70,7 @@ def bench_reading(folder: Path, size: int, runs: int) -> dict[str, Measured]:
         "show --json": [GITCELLAR, "show", "--json"],
         "show MODEL": [GITCELLAR, "show", "--plain", MODEL],
         "resolve": [GITCELLAR, "resolve", f"{MODEL}#production"],
+        "event": [GITCELLAR, "event", f"{MODEL}#staging#40"],
         "register --dry-run": [GITCELLAR, "register", "rack0/base", "HEAD", "--dry-run"],
     }
     measured = measure(commands, cellar, runs=runs if size < 1_000_000 else max(3, runs // 2))
@@ -134,6 +135,8 @@ def print_limits(
     few, many = results[min(results)], results[most]
     _limit(f"resolve at {most:,} / at {min(results)}", many["resolve"].seconds / few["resolve"].seconds, 1.5)
     _limit(f"resolve at {most:,} / imports", many["resolve"].seconds / many["import click, git"].seconds, 2)
+    _limit(f"event at {most:,} / at {min(results)}", many["event"].seconds / few["event"].seconds, 1.5)
+    _limit(f"event at {most:,} / imports", many["event"].seconds / many["import click, git"].seconds, 2)
     if 10_000 in gto:
         slower = gto[10_000]["gitcellar show"].seconds / gto[10_000]["gto show"].seconds
         _limit("gitcellar show / gto show at 10,000", slower, 1 / 300)

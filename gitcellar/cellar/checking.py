@@ -14,10 +14,11 @@ from gitcellar.cellar.getting import read_tracking
 from gitcellar.cellar.policies import read_policy, read_policy_at
 from gitcellar.cellar.pushes import Occasion, gather_push
 from gitcellar.cellar.reading import project_root, read_model
+from gitcellar.core.declared import DVC_FILE, FILE
 from gitcellar.core.documents import DocumentError, Fault
 from gitcellar.core.errors import InvalidError, NotFoundError
 from gitcellar.core.events import Event
-from gitcellar.core.manifest import DVC_FILE, FILE, Entry, parse_dvc_artifacts, read_manifest
+from gitcellar.core.manifest import Entry, parse_dvc_artifacts, read_manifest
 from gitcellar.core.names import ModelName
 from gitcellar.core.pushes import PushedRef
 from gitcellar.core.tags import find_tag_name, parse_listing, tip_ref

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from gitcellar.cellar.reading import detail_events, read_version, with_objects
+from gitcellar.core.declared import manifest_files
 from gitcellar.core.digests import Digest
 from gitcellar.core.documents import DocumentError, parse_document
 from gitcellar.core.errors import NotFoundError
 from gitcellar.core.events import DetailedEvent, Details
 from gitcellar.core.lineage import Base, find_base, find_checkpoint
-from gitcellar.core.manifest import Entry, find_entry, manifest_files
+from gitcellar.core.manifest import Entry, find_entry
 from gitcellar.core.metrics import Metrics, parse_metrics
 from gitcellar.core.names import ModelName
 from gitcellar.core.references import Reference

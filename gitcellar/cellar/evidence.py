@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gitcellar.core.declared import manifest_files
 from gitcellar.core.documents import MAX_BYTES, DocumentError
 from gitcellar.core.errors import CellarError
-from gitcellar.core.manifest import Entry, find_located, manifest_files
+from gitcellar.core.manifest import Entry, find_located
 from gitcellar.core.metrics import Metrics, find_numbers, parse_metrics
 from gitcellar.core.names import ModelName
 from gitcellar.policy.change import Declaration, Tracked

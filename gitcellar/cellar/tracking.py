@@ -13,10 +13,11 @@ from typing import Any
 
 from gitcellar.cellar.policies import read_policy
 from gitcellar.cellar.reading import project_root
+from gitcellar.core.declared import DVC_FILE, FILE, manifest_files
 from gitcellar.core.documents import as_document, validate
 from gitcellar.core.errors import InvalidError, NotFoundError
 from gitcellar.core.events import Assigned
-from gitcellar.core.manifest import DVC_FILE, FILE, Entry, manifest_files, parse_manifest
+from gitcellar.core.manifest import Entry, parse_manifest
 from gitcellar.core.names import ModelName
 from gitcellar.core.tags import Dialect, format_tag
 from gitcellar.policy.config import FILE as POLICY_FILE

@@ -20,10 +20,11 @@ from gitcellar.cellar.policies import find_policy_blob, read_policy
 from gitcellar.cellar.reading import detail_events, read_state, unknown_model
 from gitcellar.core.chain import PREVIOUS
 from gitcellar.core.claims import format_statement
+from gitcellar.core.declared import manifest_files
 from gitcellar.core.digests import Digest
 from gitcellar.core.errors import LostRaceError, NotFoundError
 from gitcellar.core.events import Registered
-from gitcellar.core.manifest import Entry, manifest_files
+from gitcellar.core.manifest import Entry
 from gitcellar.core.names import ModelName
 from gitcellar.core.references import Reference, find_referenced
 from gitcellar.core.state import ModelState

@@ -9,12 +9,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
 
 from gitcellar.core.errors import InvalidError, did_you_mean
+
+if TYPE_CHECKING:
+    # Who only parses does not wait for it.
+    from pydantic import BaseModel, ValidationError
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 32
@@ -26,7 +29,7 @@ _MERGE = "tag:yaml.org,2002:merge"
 _LIKE_VERSION = re.compile(r"[0-9]+\.[0-9]+0")
 
 Path = tuple[str | int, ...]
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound="BaseModel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,8 @@ def as_document(value: Any, file: str) -> Document:
 
 def validate(model: type[Model], document: Document, value: Any, at: Path = ()) -> tuple[Model | None, list[Fault]]:
     """Make `model` from the part of `document` at path `at`; None and every fault where it does not fit."""
+    from pydantic import ValidationError
+
     try:
         return model.model_validate(value), []
     except ValidationError as error:

@@ -1,6 +1,6 @@
 """What does a commit declare about its models? `artifacts.yaml`, and `dvc.yaml`'s `artifacts:` where there is none.
 
-May import names, versions, documents, yaml through them, and pydantic.
+May import names, versions, declared, documents, yaml through them, and pydantic.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from gitcellar.core.declared import DVC_FILE, FILE, find_written
 from gitcellar.core.documents import DocumentError, Fault, parse_document, validate
 from gitcellar.core.errors import CellarError
 from gitcellar.core.names import ModelName, parse_model_name
-
-FILE = "artifacts.yaml"
-DVC_FILE = "dvc.yaml"
 
 
 def _check_path(path: str) -> str:
@@ -164,16 +162,6 @@ def parse_dvc_artifacts(content: bytes, file: str = DVC_FILE) -> dict[ModelName,
     return entries
 
 
-def manifest_files(model: ModelName) -> list[str]:
-    """The files that may declare `model`, the root's first: `artifacts.yaml` in every folder of its name."""
-    folder, _, name = model.text.rpartition(":")
-    if folder:
-        return [f"{folder}/{FILE}", f"{folder}/{DVC_FILE}"]
-    parts = name.split("/")[:-1]
-    folders = ["", *("/".join(parts[:end]) + "/" for end in range(1, len(parts) + 1))]
-    return [folder + FILE for folder in folders] + [DVC_FILE]
-
-
 @dataclass(frozen=True, slots=True)
 class Located:
     """An entry, and where it stands. `line` counts from 1."""
@@ -215,18 +203,14 @@ def find_entry(model: ModelName, files: Mapping[str, bytes]) -> Entry | None:
 
 def _find_in_manifest(model: ModelName, content: bytes, file: str) -> Located | None:
     document = parse_document(content, file)
-    value = {} if document.value is None else document.value
-    if not isinstance(value, dict):
-        raise DocumentError([document.fault((), "a manifest maps the names of models to their entries")])
-    folder = posixpath.dirname(file)
-    name = f"{folder}/{model.text.rpartition(':')[2]}" if ":" in model.text else model.text
-    key = name.removeprefix(f"{folder}/") if folder else name
-    if key not in value or (folder and not name.startswith(f"{folder}/")):
+    written = find_written(model, document, file)
+    if written is None:
         return None
-    entry, faults = validate(Entry, document, value[key], (key,))
+    key, value = written
+    entry, faults = validate(Entry, document, value, (key,))
     if entry is None:
         raise DocumentError(sorted(faults, key=lambda fault: fault.line))
-    return Located(_rooted(entry, folder), file, document.lines.get((key,), 1))
+    return Located(_rooted(entry, posixpath.dirname(file)), file, document.lines.get((key,), 1))
 
 
 def _rooted(entry: Entry, folder: str) -> Entry:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from gitcellar.cellar.describing import read_entry
 from gitcellar.cellar.reading import detail_events, read_state, with_objects
 from gitcellar.cellar.rows import format_time
 from gitcellar.core.cloud_events import Happening, claim_of, find_kind, find_previous
+from gitcellar.core.declared import find_path, manifest_files
 from gitcellar.core.digests import Digest
 from gitcellar.core.errors import CellarError, NotFoundError
 from gitcellar.core.events import Details, Event
@@ -84,10 +84,9 @@ def _find_digest(registered: Event | None, details: Mapping[str, tuple[str, Deta
 
 def _find_path(repository: GitRepository, commit: str | None, model: ModelName) -> str | None:
     try:
-        entry = read_entry(repository, commit, model) if commit else None
+        return find_path(model, repository.read_blobs(commit, manifest_files(model))) if commit else None
     except CellarError:
         return None  # what a stranger's manifest says, or that it cannot be read, stops no event
-    return entry.path if entry else None
 
 
 def _spell(version: Version | None) -> str | None:

@@ -13,6 +13,7 @@ import pytest
 
 from gitcellar.policy.judge import RULES
 from tests.support.cellars import Bench, tag
+from tests.support.people import sign_as
 from tests.support.processes import run
 
 
@@ -158,6 +159,17 @@ def test_every_document_is_what_its_schema_says(live: Bench, tmp_path: Path) -> 
     (live.work / "w.bin").write_text("w")
     added = validated(live, "add", "vit-l/projectB", "w.bin", "--base", "vit-l/base@1.0", "--metric", "a=0.5")
     assert added["entry"]["metrics"] == {"a": 0.5}
+
+
+def test_what_is_told_of_deployments_is_what_its_schema_says(live: Bench, tmp_path: Path) -> None:
+    assert validated(live, "reconcile", "--to", str(tmp_path / "deploy"))["changed"]
+    words = ("--stage", "production", "--into", str(tmp_path / "site"), "--site", "s", "--once")
+    served = validated(live, "agent", *words, "--report", str(tmp_path / "status"))
+    assert [row["status"] for row in served["stages"]] == ["changed"]
+    assert [row["finding"] for row in validated(live, "diff-live", str(tmp_path / "status"))["sites"]] == ["current"]
+    assert validated(live, "evaluate", "vit-l/projectA@latest", "staging")["gates"] == []
+    sign_as(live, "ann")
+    assert len(validated(live, "index", "--out", str(tmp_path / "index"))["stages"]) == 1
 
 
 def test_the_schemas_of_the_files_fit_the_files(live: Bench) -> None:

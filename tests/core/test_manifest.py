@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gitcellar.core.declared import find_path, manifest_files
 from gitcellar.core.documents import DocumentError
-from gitcellar.core.manifest import find_entry, manifest_files, parse_dvc_artifacts, parse_manifest
+from gitcellar.core.manifest import find_entry, parse_dvc_artifacts, parse_manifest
 from gitcellar.core.names import ModelName
 
 BASE = ModelName("vit-l/base")
@@ -107,3 +108,19 @@ def test_dvc_yaml_serves_where_no_manifest_names_the_model() -> None:
 @pytest.mark.parametrize("content", [b"", b"stages: {}", b"artifacts:", b"[]", b"artifacts: []"])
 def test_a_dvc_yaml_without_artifacts_declares_nothing(content: bytes) -> None:
     assert parse_dvc_artifacts(content) == {}
+
+
+@pytest.mark.parametrize(
+    ("model", "files"),
+    [
+        ("vit-l/base", {"artifacts.yaml": b"vit-l/base: {path: m/a.bin}\n"}),
+        ("vit-l/base", {"artifacts.yaml": b"", "vit-l/artifacts.yaml": b"base: {path: a.bin}\n"}),
+        ("churn", {"artifacts.yaml": b"", "dvc.yaml": b"artifacts: {churn: {path: c.pkl}}\n"}),
+        ("models:churn", {"models/dvc.yaml": b"artifacts: {churn: {path: c.pkl}}\n"}),
+        ("vit-l/base", {"artifacts.yaml": b"other: {path: x}\n"}),
+        ("vit-l/base", {}),
+    ],
+)
+def test_who_asks_for_the_path_alone_gets_the_same(model: str, files: dict[str, bytes]) -> None:
+    entry = find_entry(ModelName(model), files)
+    assert find_path(ModelName(model), files) == (entry.path if entry else None)
