@@ -86,6 +86,7 @@ class Agent:
         with self.folder.held():
             before = parse_reconciled(self.folder.read([STATE_FILE]).get(STATE_FILE))
             memory = _Memory.read(self.folder)
+            before = self.mend(before)
             waiting = {each.id: each for each in self.waiting.values() if time.monotonic() < each.until}
             passed_over = {*memory.failed.values(), *waiting}
             after, steps = self.origin.advance(before, self.orders.stage, self.orders.models, passed_over)
@@ -96,12 +97,24 @@ class Agent:
                 before = _settle_slot(before, after, taken, failed=step.slot in memory.failed)
                 # After each slot, so that who is killed has lost nothing of those before.
                 self.keep(before, memory)
-            if any(step.status == "changed" for step in done):
+            if any(step.status != "current" for step in done):
                 self.prune(before, memory)
             told = {step.slot for step in done}
             reasons = {each.slot: each.reason for each in waiting.values()} | memory.reasons
             done += [_recall(slot, before, why) for slot, why in reasons.items() if slot not in told]
             return Look(tuple(done), tuple(self.report(before, memory, done)))
+
+    def mend(self, state: Reconciled) -> Reconciled:
+        """Let the server find what was found well, whoever changed that since, or died while trying another one.
+
+        What has lost its weights is no longer so, and is fetched again.
+        """
+        there = {}
+        for slot, deployment in state.deployments.items():
+            if self.shelf.find_weights(deployment).exists():
+                self.shelf.put(deployment)
+                there[slot] = deployment
+        return replace(state, deployments=there)
 
     def take(self, step: Step, before: Reconciled, after: Reconciled, memory: _Memory) -> Step:
         """Do what a step says, or say why it was not done."""
@@ -117,7 +130,7 @@ class Agent:
                 memory.failed.pop(step.slot, None)
                 memory.reasons.pop(step.slot, None)
                 self.run(self.orders.on_change, replace(held, version="", sha256=None))
-        except CellarError as error:
+        except (CellarError, OSError) as error:
             if step.status == "changed":
                 self.wait(after.deployments[step.slot], str(error))
             return Step(step.slot, "held", held.version if held else None, str(error))

@@ -79,13 +79,13 @@ class IndexOrigin:
                 steps.append(Step(slot, "held", held.version if held else None, str(error)))
                 continue
             wanted = offer.deployment
+            self._offers[slot] = offer
             if offer.sequence < sequences.get(slot, -1):
                 reason = f"the index says #{offer.sequence}, and #{sequences[slot]} was here already"
                 steps.append(Step(slot, "held", held.version if held else None, reason))
             elif wanted is not None and held is not None and wanted.id == held.id:
                 steps.append(Step(slot, "current", held.version))
             elif wanted is not None and wanted.id not in passed_over:
-                self._offers[slot] = offer
                 deployments[slot], sequences[slot] = wanted, offer.sequence
                 steps.append(Step(slot, "changed", wanted.version))
             elif wanted is None and held is not None:

@@ -47,22 +47,18 @@ class Shelf:
             _link(version.with_name("current"), Path(version.name))
             return
         place = self.find_entrance(deployment) / str(deployment.sequence)
-        if place.exists():
-            return
-        fresh = place.with_name(f".{place.name}")
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(parents=True)
-        name = f"model{weights.suffix}" if weights.is_file() else "model"
-        (fresh / name).symlink_to(os.path.relpath(weights, fresh))
-        os.rename(fresh, place)
+        if not place.exists():
+            self._fill(place, weights)
+        # Triton takes the highest number: above what is put there is only what failed, or was never found well.
+        for above in place.parent.iterdir():
+            if above.name.isdigit() and int(above.name) > deployment.sequence:
+                shutil.rmtree(above)
 
     def take_back(self, failed: Deployment, before: Deployment | None) -> None:
         """Let the server find again what it had before one that failed; nothing, where it had nothing."""
-        if self.layout == "triton":
-            shutil.rmtree(self.find_entrance(failed) / str(failed.sequence), ignore_errors=True)
         if before is not None:
             self.put(before)
-        elif self.layout == "plain":
+        else:
             self.clear(failed)
 
     def clear(self, deployment: Deployment) -> None:
@@ -90,6 +86,14 @@ class Shelf:
         for place in weights.iterdir() if weights.is_dir() else ():
             if place.name not in digests:
                 shutil.rmtree(place, ignore_errors=True)
+
+    def _fill(self, place: Path, weights: Path) -> None:
+        fresh = place.with_name(f".{place.name}")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        name = f"model{weights.suffix}" if weights.is_file() else "model"
+        (fresh / name).symlink_to(os.path.relpath(weights, fresh))
+        os.rename(fresh, place)
 
 
 def _link(link: Path, to: Path) -> None:

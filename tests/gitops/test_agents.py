@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import pytest
 
 from gitcellar.cellar.reading import open_source
 from gitcellar.core.deployments import Reconciled
+from gitcellar.core.errors import WorldError
 from gitcellar.gitops.agents import Agent, Orders
 from gitcellar.gitops.indexing import write_index
 from gitcellar.gitops.origins import GitOrigin, IndexOrigin
@@ -301,3 +303,45 @@ def test_the_command_keeps_a_folder(live: Bench) -> None:
     assert json.loads(again.out)["stages"][0]["status"] == "current"
     assert live.gitcellar("agent", "--index", "x", "--stage", "production", "--into", "kept").status == 2
     assert live.gitcellar("agent", "--repo", "file:///nowhere.git", *words[2:]).status == 4
+
+
+def test_what_somebody_changed_on_the_machine_is_mended(live: Bench) -> None:
+    keeper = agent(live)
+    keeper.look()
+    link = live.folder / "site" / MODEL / "production/current"
+    link.unlink()
+    link.symlink_to("/nowhere")
+    assert keeper.look().ok
+    assert served(live) == "base 1"
+    shutil.rmtree(live.folder / "site/.gitcellar/weights")
+    assert [step.status for step in keeper.look().steps] == ["changed"]
+    assert served(live) == "base 1"
+
+
+@pytest.mark.parametrize("layout", ["plain", "triton"])
+def test_who_dies_while_trying_goes_back_even_where_git_is_gone(
+    live: Bench, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown() -> str:
+        if layout == "plain":
+            return served(live)
+        folder = live.folder / "site/repository/vit-l--base--production"
+        return (folder / max(p.name for p in folder.iterdir()) / "model").read_text()
+
+    agent(live, layout=layout).look()
+    live.assign("vit-l/base@1.1", "production", push=True)
+
+    def dies(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Agent, "find_fault", dies)
+    with pytest.raises(KeyboardInterrupt):
+        agent(live, layout=layout).look()
+    assert shown() == "base 2"
+    monkeypatch.undo()
+    gone = Agent(GitOrigin(open_source("file:///nowhere.git")), orders(live, layout=layout))
+    with pytest.raises(WorldError):
+        gone.look()
+    assert shown() == "base 1"
+    assert agent(live, layout=layout).look().ok
+    assert shown() == "base 2"
