@@ -43,7 +43,8 @@ class Branch:
         commit = git._text("commit-tree", tree, *parents, stdin=message).strip()
         # Without force: the remote takes what follows its branch, and nothing else.
         (said,) = git.push("origin", [RefUpdate(self._ref, commit)], leases={}) or (None,)
-        if said is None or not said.accepted:
+        # Who commits the same in the same second makes the same commit, and it is there already.
+        if said is None or not said.accepted or said.flag == "=":
             raise LostRaceError("somebody else committed to the branch first")
         return commit
 
