@@ -110,10 +110,11 @@ def _find_tags() -> list[str]:
     tag = find_ci_tag(os.environ)
     if tag is not None:
         return [tag]
-    if sys.stdin.isatty():
+    lines = [] if sys.stdin.isatty() else sys.stdin.read().splitlines()
+    if not lines:
         raise click.UsageError("name a REF: this is no CI job that is known, and no post-receive hook")
     found = []
-    for line in sys.stdin.read().splitlines():
+    for line in lines:
         parts = line.split(" ", 2)
         if len(parts) != 3:
             raise InvalidError("this is not what git gives a post-receive hook: OLD NEW REF", hint="or name a REF")
