@@ -53,13 +53,29 @@ class Outcome:
     steps: tuple[Step, ...]
     changed: bool
     commit: str | None
-    kept: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
     saved: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Whether every slot is as it should be."""
         return all(step.status != "held" for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a target holds, what it should, and the files that differ."""
+
+    before: Reconciled
+    after: Reconciled
+    steps: tuple[Step, ...]
+    writes: Mapping[str, bytes]
+    removed: tuple[str, ...]
+    edited: tuple[str, ...]
+
+    @property
+    def idle(self) -> bool:
+        return not self.writes and not self.removed and self.before == self.after
 
 
 def reconcile(source: RefSource, goal: Goal) -> Outcome:
@@ -93,42 +109,35 @@ class _Reconciling:
         self.name = strip_credentials(url) if url else None
 
     def into_branch(self, branch: Branch) -> Outcome:
-        before = parse_reconciled(branch.read([STATE_FILE]).get(STATE_FILE))
-        after, steps, files = self.plan(before)
-        there = branch.read({*files, *before.files})
-        edited = self.find_edited(before, files, there)
-        writes = {path: content for path, content in files.items() if there.get(path) != content}
-        if self.goal.edited == "keep":
-            writes = {path: content for path, content in writes.items() if path not in edited}
-        state = format_reconciled(after)
-        removed = [path for path in before.files if path not in files and path in there and path not in edited]
-        if not writes and not removed and state == format_reconciled(before):
-            return Outcome(steps, False, None, edited)
-        commit = branch.commit({**writes, STATE_FILE: state}, removed, _explain(steps))
-        return Outcome(steps, True, commit, edited)
+        work = self.compare(branch)
+        if work.idle:
+            return Outcome(work.steps, False, None, work.edited)
+        state = {STATE_FILE: format_reconciled(work.after)}
+        commit = branch.commit({**work.writes, **state}, work.removed, _explain(work.steps))
+        return Outcome(work.steps, True, commit, work.edited)
 
     def into_folder(self, folder: Folder) -> Outcome:
-        before = parse_reconciled(folder.read([STATE_FILE]).get(STATE_FILE))
-        after, steps, files = self.plan(before)
-        there = folder.read({*files, *before.files})
-        edited = self.find_edited(before, files, there)
-        writes = {path: content for path, content in files.items() if there.get(path) != content}
-        removed = [path for path in before.files if path not in files and path in there]
-        saved: tuple[str, ...] = ()
-        if self.goal.edited == "keep":
-            writes = {path: content for path, content in writes.items() if path not in edited}
-            removed = [path for path in removed if path not in edited]
-        elif edited:
-            saved = tuple(folder.save(path) for path in edited)
-        final = format_reconciled(after)
-        if not writes and not removed and final == format_reconciled(before):
-            return Outcome(steps, False, None, edited, saved)
+        work = self.compare(folder)
+        if work.idle:
+            return Outcome(work.steps, False, None, work.edited)
+        saved = [folder.save(path) for path in work.edited] if self.goal.edited == "overwrite" else ()
         # What is about to be written is said first: who finds it after a crash knows that nobody edited it.
-        folder.write({STATE_FILE: format_reconciled(replace(before, coming=after.files))})
-        folder.write(writes)
-        folder.remove(removed)
-        folder.write({STATE_FILE: final})
-        return Outcome(steps, True, None, edited, saved)
+        folder.write({STATE_FILE: format_reconciled(replace(work.before, coming=work.after.files))})
+        folder.write(work.writes)
+        folder.remove(work.removed)
+        folder.write({STATE_FILE: format_reconciled(work.after)})
+        return Outcome(work.steps, True, None, work.edited, tuple(saved))
+
+    def compare(self, target: Branch | Folder) -> _Work:
+        """What there is to do. Raise InvalidError where files were edited and nobody said what becomes of them."""
+        before = parse_reconciled(target.read([STATE_FILE]).get(STATE_FILE))
+        after, steps, files = self.plan(before)
+        there = target.read({*files, *before.files})
+        edited = self.find_edited(before, files, there)
+        kept = edited if self.goal.edited == "keep" else ()
+        writes = {path: content for path, content in files.items() if there.get(path) != content and path not in kept}
+        removed = [path for path in before.files if path not in files and path in there and path not in kept]
+        return _Work(before, after, steps, writes, tuple(removed), edited)
 
     def plan(self, before: Reconciled) -> tuple[Reconciled, tuple[Step, ...], dict[str, bytes]]:
         """What the target should hold, what that does to each slot, and the files that say so."""

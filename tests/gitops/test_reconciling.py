@@ -153,7 +153,7 @@ def test_a_file_that_somebody_edited_is_never_lost(live: Bench) -> None:
         into(live, target)
     assert edited.read_text() == "mine\n"
     live.assign("vit-l/base@1.1", "production", push=True)
-    assert into(live, target, edited="keep").kept == ("deployments.json",)
+    assert into(live, target, edited="keep").edited == ("deployments.json",)
     assert edited.read_text() == "mine\n"
     (saved,) = into(live, target, edited="overwrite").saved
     assert (target / saved).read_text() == "mine\n"

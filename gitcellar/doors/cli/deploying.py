@@ -208,7 +208,7 @@ def _step_row(step: Step) -> StepRow:
 
 def _report(outcome: Outcome, target: str) -> None:
     _say_steps(outcome.steps)
-    for path in outcome.kept:
+    for path in outcome.edited:
         say("Edited", path)
     for path in outcome.saved:
         say("Saved", f"what was edited is in {path}")
@@ -224,7 +224,7 @@ def _document(outcome: Outcome) -> ReconcileDocument:
         "changed": outcome.changed,
         "commit": outcome.commit,
         "stages": list(map(_step_row, outcome.steps)),
-        "edited": list(outcome.kept),
+        "edited": list(outcome.edited),
         "saved": list(outcome.saved),
         "exit": 0 if outcome.ok else NO,
     }
