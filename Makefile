@@ -12,8 +12,9 @@ demo: $(VENV)/demo ## build a real cellar, from training to a prediction with wh
 gitops-demo: $(VENV)/demo ## from a tag to a running model, on loopback: hooks, loops, an agent, a server, and what goes wrong
 	PYTHONPATH=examples $(BIN)/python examples/gitops/run.py
 
+# Four workers on two cores: a test waits for processes more than it computes.
 test: check ## style, types and all tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: $(VENV)/test
 	$(BIN)/ruff check

@@ -76,6 +76,7 @@ class Life(RuleBasedStateMachine):
         self.counter = 0
         self.approved: dict[str, int] = {}
         self.objects: dict[str, str] = {}
+        self.staged: list[str] = []
 
     def teardown(self) -> None:
         shutil.rmtree(self.folder)
@@ -119,9 +120,7 @@ class Life(RuleBasedStateMachine):
         version = self.version(number)
         if self.holds.get(stage) == version:
             return
-        held = {name for name, holds in self.holds.items() if holds == version}
-        legal = bool(({self.last.get(version, "none")} | held) & (STAGES[stage] | {stage}))
-        legal = legal and version not in self.withdrawn
+        legal = self.may_enter(version, stage)
         if stage == "production":
             legal = legal and self.approved.get(version) == self.moment
 
@@ -131,8 +130,33 @@ class Life(RuleBasedStateMachine):
         if self.act("dee", allowed=legal, do=do):
             self.enter(version, stage)
 
+    def may_enter(self, version: str, stage: str) -> bool:
+        """Whether the life of a version allows it."""
+        held = {name for name, holds in self.holds.items() if holds == version}
+        comes_from = {self.last.get(version, "none")} | held
+        return bool(comes_from & (STAGES[stage] | {stage})) and version not in self.withdrawn
+
+    @precondition(lambda self: len(self.staged) > 1)
+    @rule()
+    def roll_back(self) -> None:
+        before: list[str] = []
+        for version in self.staged:
+            # Who comes back takes away what came after it.
+            before = before[: before.index(version) + 1] if version in before else [*before, version]
+        now = self.holds.get("staging")
+        standing = [version for version in before if version != now and version not in self.withdrawn]
+        if not standing:
+            return
+
+        def do() -> None:
+            writing.rollback(self.bench.repository, BASE, "staging", options=Options(push=True))
+
+        if self.act("dee", allowed=self.may_enter(standing[-1], "staging"), do=do):
+            self.enter(standing[-1], "staging")
+
     def enter(self, version: str, stage: str) -> None:
         """The version is in the stage; what was there is archived, by the fold or by a tag of its own."""
+        self.staged += [version] if stage == "staging" else []
         displaced = self.holds.get(stage)
         self.holds[stage], self.last[version] = version, stage
         self.counter += 1
