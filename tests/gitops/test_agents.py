@@ -345,3 +345,16 @@ def test_who_dies_while_trying_goes_back_even_where_git_is_gone(
     assert shown() == "base 1"
     assert agent(live, layout=layout).look().ok
     assert shown() == "base 2"
+
+
+def test_a_clock_that_jumps_stops_nothing_that_is_served(live: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper = from_index(live, make_index(live), models=MODEL)
+    keeper.look()
+    live.assign("vit-l/base@1.1", "production", push=True)
+    make_index(live)
+    monkeypatch.setattr("gitcellar.gitops.origins.read_now", lambda: 2**33)
+    assert not keeper.look().ok
+    assert served(live) == "base 1"
+    monkeypatch.setattr("gitcellar.gitops.origins.read_now", lambda: 0)
+    assert keeper.look().ok
+    assert served(live) == "base 2"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -256,3 +257,15 @@ def test_the_command_says_what_it_did(live: Bench) -> None:
     again = live.gitcellar("reconcile", "--repo", live.url, "--to", "deploy")
     assert again.err == "Nothing to do: deploy says already what should run\n"
     assert live.gitcellar("reconcile", "--to", "file:///nowhere.git#main").status == 4
+
+
+@pytest.mark.parametrize("at", [946684800, 4070908800], ids=["long ago", "long from now"])
+def test_no_clock_says_what_should_run(live: Bench, at: int) -> None:
+    target = live.folder / "deploy"
+    into(live, target)
+    date = {**os.environ, "GIT_COMMITTER_DATE": f"{at} +0000"}
+    for version in ("1.1", "1.0", "1.1"):
+        done = live.gitcellar("assign", f"vit-l/base@{version}", "production", "--push", env=date)
+        assert done.status == 0, done.err
+        assert into(live, target).ok
+        assert versions(target) == [f"vit-l/base#production {version}"]
