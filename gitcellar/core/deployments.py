@@ -15,9 +15,10 @@ from typing import Any, Literal
 
 from gitcellar.core.errors import InvalidError
 from gitcellar.core.events import Event
-from gitcellar.core.names import ModelName
+from gitcellar.core.names import ModelName, find_model_name, is_stage_name
 from gitcellar.core.state import ModelState
-from gitcellar.core.versions import Version
+from gitcellar.core.tags import find_tag_name
+from gitcellar.core.versions import Version, find_version
 
 STATE_FILE = ".gitcellar/reconciled.json"
 _SCHEMA = 1
@@ -188,10 +189,26 @@ def parse_reconciled(content: bytes | None) -> Reconciled:
 
 
 def parse_deployment(found: Any) -> Deployment:
-    """A deployment from its JSON. Raise KeyError or TypeError for what is none."""
+    """A deployment from its JSON. Raise KeyError, TypeError or ValueError for what is none.
+
+    Its words become paths and refs on this machine, so each is held against what it should be.
+    """
     values = {each.name: found[each.name] for each in fields(Deployment)}
     for name, value in values.items():
-        kinds = (int, type(None)) if name in ("sequence", "size") else (str, type(None))
-        if not isinstance(value, kinds) or isinstance(value, bool):
+        kind = int if name in ("sequence", "size") else str
+        absent = value is None and name in ("path", "sha256", "size")
+        if not absent and (not isinstance(value, kind) or isinstance(value, bool)):
             raise TypeError(name)
-    return Deployment(**values)
+    deployment = Deployment(**values)
+    if not (
+        find_model_name(deployment.model)
+        and is_stage_name(deployment.stage)
+        and find_version(deployment.version)
+        and find_tag_name(deployment.event)
+        and find_tag_name(deployment.tag)
+        and all(re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", text) for text in (deployment.id, deployment.commit))
+        and re.fullmatch("[0-9a-f]{64}", deployment.sha256 or "0" * 64)
+        and (deployment.path or "x").rpartition("/")[2] not in ("", ".", "..")
+    ):
+        raise ValueError(deployment.slot)
+    return deployment

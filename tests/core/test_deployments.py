@@ -1,0 +1,111 @@
+"""What should run: names that fit everywhere, slots that never go back, and words of strangers that become no paths."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import asdict, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitcellar.core.deployments import (
+    Deployment,
+    Reconciled,
+    find_wanted,
+    format_reconciled,
+    make_slug,
+    parse_deployment,
+    parse_reconciled,
+    settle,
+)
+from gitcellar.core.errors import InvalidError
+from gitcellar.core.events import Assigned, Event, Registered
+from gitcellar.core.names import ModelName
+from gitcellar.core.state import fold_events
+from gitcellar.core.versions import parse_version
+
+GOOD = Deployment(
+    "vit-l/base",
+    "production",
+    "1.0",
+    3,
+    "vit-l/base#production#3",
+    "a" * 40,
+    "vit-l/base@1.0",
+    "b" * 40,
+    "m/x",
+    "c" * 64,
+    7,
+)
+PART = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,30}[A-Za-z0-9])?", fullmatch=True)
+SLOTS = st.tuples(st.lists(PART, min_size=2, max_size=3).map("/".join), PART)
+
+
+@given(st.lists(SLOTS, unique=True, min_size=2, max_size=8))
+def test_a_slug_fits_a_kubernetes_name_and_no_two_slots_share_one(slots: list[tuple[str, str]]) -> None:
+    slugs = [make_slug(*slot) for slot in slots]
+    assert len(set(slugs)) == len(slots)
+    assert all(re.fullmatch("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", slug) for slug in slugs)
+
+
+def test_slots_that_look_alike_have_slugs_of_their_own() -> None:
+    alike = [("a-b/c", "d"), ("a/b-c", "d"), ("a--b/c", "d"), ("A-b/c", "d"), ("a/b/c", "d"), ("a.b/c", "d")]
+    assert len({make_slug(*slot) for slot in alike}) == len(alike)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"model": "../x"},
+        {"stage": "a/b"},
+        {"version": "../../1.0"},
+        {"sha256": "../../etc"},
+        {"sha256": "C" * 64},
+        {"commit": "--upload-pack=x"},
+        {"id": "HEAD"},
+        {"tag": "x:refs/heads/main"},
+        {"event": "-x"},
+        {"path": "a/.."},
+        {"path": "a/"},
+        {"sequence": True},
+        {"size": "7"},
+        {"model": None},
+    ],
+)
+def test_words_that_would_become_other_paths_or_refs_are_refused(changed: dict[str, object]) -> None:
+    assert parse_deployment(asdict(GOOD)) == GOOD
+    with pytest.raises((TypeError, ValueError)):
+        parse_deployment({**asdict(GOOD), **changed})
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b"]), st.text()), st.dictionaries(st.text(), st.integers(0, 9)))
+def test_a_state_is_read_back_as_it_was(files: dict[str, str], sequences: dict[str, int]) -> None:
+    state = Reconciled("url", "json", "all", {GOOD.slot: GOOD}, sequences, {"m": "t"}, files, files)
+    assert parse_reconciled(format_reconciled(state)) == state
+
+
+@given(st.binary())
+def test_any_bytes_are_a_state_or_refused(content: bytes) -> None:
+    with contextlib.suppress(InvalidError):
+        parse_reconciled(content)
+
+
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=6), st.integers(0, 6))
+def test_a_slot_is_current_changed_or_held_and_never_goes_back(history: list[int], known: int) -> None:
+    """After any assignments, a target that knows the first `known` of them sees the newest, and one from later none."""
+    name = ModelName("vit-l/base")
+    registered = [Event(Registered(parse_version(f"1.{n}")), f"vit-l/base@1.{n}", f"r{n}", f"c{n}") for n in range(3)]
+    events = [
+        Event(Assigned("production", at), f"vit-l/base#production#{at}", f"e{at}", f"c{n}")
+        for at, n in enumerate(history, 1)
+    ]
+    wanted = find_wanted([fold_events(name, [*registered, *events])])
+    slot = "vit-l/base#production"
+    held = replace(GOOD, sequence=known, id=f"e{known}")
+    before = Reconciled(deployments={slot: held}, sequences={slot: known}) if known else Reconciled()
+    (step,) = settle(before, wanted)
+    expected = "held" if known > len(history) else "current" if known == len(history) else "changed"
+    assert step.status == expected
+    assert step.version == (f"1.{history[-1]}" if expected == "changed" else held.version)
