@@ -32,11 +32,12 @@ fuzz: $(VENV)/test $(VENV)/fuzz ## the properties of the pure core, for longer, 
 clean:
 	rm -rf $(VENV)
 
-# uv resolves and installs in seconds what takes pip minutes.
+# uv resolves and installs in seconds what takes pip minutes. Compiled once, for a test starts hundreds of processes, and
+# DVC takes twice as long where PYTHONDONTWRITEBYTECODE keeps Python from doing it.
 $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 
 $(VENV)/test $(VENV)/demo $(VENV)/fuzz: $(VENV)/%: $(BIN)/uv pyproject.toml
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --group $* --editable .
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --group $* --editable .
 	touch $@
