@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gitcellar.cellar.moving import fetch_models
 from gitcellar.cellar.writing import Options, Outcome, withdraw
 from gitcellar.core.errors import InvalidError
 from gitcellar.core.names import ModelName
@@ -37,16 +38,20 @@ class Recall:
 def recall(repository: GitRepository, reference: Reference, *, cascade: bool, options: Options) -> Recall:
     """Withdraw a version of a base model; with `cascade` also every version that was tuned from it.
 
-    Raise InvalidError for another model, and RefusedError where the policy does not allow it.
+    Where it is pushed, everything of the rack is fetched first: what this clone has not seen may be live. Raise
+    InvalidError for another model, and RefusedError where the policy does not allow it.
     """
     model, version = reference.model, reference.version
     if model.kind != "base" or version is None:
         hint = f"gitcellar withdraw {model}@VERSION withdraws one version of any model"
         raise InvalidError(f"{model} is no base version, and only a base is recalled", hint=hint)
+    if options.push and not options.dry_run:
+        there = parse_listing(repository.list_remote_tags(options.remote))
+        fetch_models(repository, options.remote, [name for name in there if name.base == model])
     outcome = withdraw(repository, reference, options=options)
     affected = find_affected(repository, reference)
-    todo = [each for each in affected if cascade and not each.version.withdrawn]
-    cascaded = [withdraw(repository, Reference(e.model, version=e.version.version), options=options) for e in todo]
+    standing = [each for each in affected if cascade and not each.version.withdrawn]
+    cascaded = [withdraw(repository, Reference(e.model, version=e.version.version), options=options) for e in standing]
     return Recall(outcome, tuple(affected), tuple(cascaded))
 
 

@@ -61,3 +61,18 @@ def test_only_a_base_is_recalled_and_never_without_a_reason(tuned: Bench) -> Non
     for wrong in ("vit-l/b@1.0.1", "vit-l/base@latest"):
         assert tuned.gitcellar("recall", wrong, "--why", "x").status == 3
     assert tuned.gitcellar("recall", "vit-l/base@7.0", "--why", "x").status == 3
+
+
+def test_what_this_clone_has_not_seen_is_recalled_too(stocked: Bench) -> None:
+    other = stocked.clone("other")
+    assert other.gitcellar("fetch").status == 0
+    stocked.declare("vit-l/projectB", "B 1", base="vit-l/base@1.0")
+    stocked.git("push", "-q", "origin", "main")
+    stocked.register("vit-l/projectB", push=True)
+    stocked.assign("vit-l/projectB@1.0.1", "production", push=True)
+    looked = other.gitcellar("recall", "vit-l/base@1.0", "--why", "Poisoned.", "--dry-run")
+    assert "this is what this clone knows" in looked.err
+    done = other.gitcellar("recall", "vit-l/base@1.0", "--why", "Poisoned.", "--cascade", "--push")
+    assert done.status == 0, done.err
+    assert "Affected: vit-l/projectB@1.0.1, live in production" in done.err
+    assert "vit-l/projectB@1.0.1!#2" in git(stocked.remote, "tag").splitlines()

@@ -212,7 +212,7 @@ def recall(
     """Withdraw a version of a base model, and list what came from it.
 
     Every version that was tuned from it is listed with the stages where it is live, and none of them enters a stage
-    from then on. Say why: whoever has to react will read it.
+    from then on. With --push the rack is fetched first, else it is what this clone knows. Say why: whoever has to react will read it.
 
     \b
     Examples:
@@ -249,6 +249,8 @@ def recall(
         say("Affected", f"{row['model']}@{row['version']}, {'withdrawn, ' if row['withdrawn'] else ''}{live}")
     if not affected:
         say("Affected", "nothing was tuned from it")
+    if not found.outcome.pushed:
+        say("Hint", "this is what this clone knows; gitcellar fetch brings what others tuned and promoted")
 
 
 @click.command()
