@@ -212,7 +212,8 @@ def recall(
     """Withdraw a version of a base model, and list what came from it.
 
     Every version that was tuned from it is listed with the stages where it is live, and none of them enters a stage
-    from then on. With --push the rack is fetched first, else it is what this clone knows. Say why: whoever has to react will read it.
+    from then on. With --push the rack is fetched first, else the list is what this clone knows. Say why: whoever has
+    to react will read it.
 
     \b
     Examples:
