@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from gitcellar.core.errors import InvalidError
@@ -18,7 +18,7 @@ from gitcellar.core.events import Event
 from gitcellar.core.names import ModelName, find_model_name, is_stage_name
 from gitcellar.core.state import ModelState
 from gitcellar.core.tags import find_tag_name
-from gitcellar.core.versions import Version, find_version
+from gitcellar.core.versions import find_version
 
 STATE_FILE = ".gitcellar/reconciled.json"
 _SCHEMA = 1
@@ -77,12 +77,16 @@ class Reconciled:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a slot should hold by the refs alone; `version` is None for one that should be empty."""
+    """What a slot should hold by the refs or an index alone; `version` is None for one that should be empty.
+
+    `sequence` is the counter of the stage's last event and `id` its tag's object.
+    """
 
     model: ModelName
     stage: str
-    version: Version | None
-    event: Event
+    version: str | None
+    sequence: int
+    id: str
 
     @property
     def slot(self) -> str:
@@ -111,32 +115,60 @@ def find_wanted(states: Iterable[ModelState], stages: Iterable[str] = ()) -> dic
                 last[event.stage] = event
         for stage, event in last.items():
             held = state.stages.get(stage)
-            wanted = Wanted(state.name, stage, held.version if held else None, event)
+            version = str(held.version) if held else None
+            wanted = Wanted(state.name, stage, version, event.fact.counter, event.object_id)
             found[wanted.slot] = wanted
     return found
 
 
-def settle(before: Reconciled, wanted: Mapping[str, Wanted]) -> list[Step]:
-    """What to do with each slot, before anything was verified."""
+def settle(before: Reconciled, wanted: Mapping[str, Wanted], faults: Mapping[str, str]) -> list[Step]:
+    """What to do with each slot, before anything was verified. `faults` say of which slots nothing could be told."""
     steps = []
-    for slot in sorted({*before.deployments, *before.sequences, *wanted}):
+    for slot in sorted({*before.deployments, *before.sequences, *wanted, *faults}):
         held, want = before.deployments.get(slot), wanted.get(slot)
         last = before.sequences.get(slot, -1)
-        if want is None:
-            # Its tags are gone: nothing is taken for granted from what is not there.
-            steps += [Step(slot, "held", held.version, "its tags are gone from the registry")] if held else []
-        elif want.event.fact.counter < last:
-            reason = f"the registry says #{want.event.fact.counter}, and #{last} was here already"
-            steps.append(Step(slot, "held", held.version if held else None, reason))
-        elif held is not None and want.event.object_id == held.id:
+        if slot in faults:
+            steps.append(hold(slot, before, faults[slot]))
+        elif want is None:
+            # Nothing is taken for granted from what is not there.
+            steps += [hold(slot, before, "it is gone from the registry, or no longer asked for")] if held else []
+        elif want.sequence < last:
+            steps.append(hold(slot, before, f"the registry says #{want.sequence}, and #{last} was here already"))
+        elif held is not None and want.id == held.id:
             steps.append(Step(slot, "current", held.version))
-        elif held is not None and want.event.fact.counter == held.sequence:
-            steps.append(Step(slot, "held", held.version, f"{want.event.tag} is another object than it was"))
+        elif held is not None and want.sequence == held.sequence:
+            steps.append(hold(slot, before, f"#{want.sequence} is another object than it was"))
         elif want.version is None:
             steps += [Step(slot, "removed", held.version)] if held else []
         else:
-            steps.append(Step(slot, "changed", str(want.version)))
+            steps.append(Step(slot, "changed", want.version))
     return steps
+
+
+def leave_alone(steps: Iterable[Step], wanted: Mapping[str, Wanted], ids: Container[str]) -> list[Step]:
+    """The steps without changes to assignments of these ids, for they were tried and failed."""
+    return [step for step in steps if step.status != "changed" or wanted[step.slot].id not in ids]
+
+
+def hold(slot: str, before: Reconciled, reason: str) -> Step:
+    """The step that leaves a slot as it is, and says why."""
+    held = before.deployments.get(slot)
+    return Step(slot, "held", held.version if held else None, reason)
+
+
+def carry_out(
+    before: Reconciled, steps: Iterable[Step], wanted: Mapping[str, Wanted], new: Mapping[str, Deployment]
+) -> Reconciled:
+    """What is so after some steps; `new` are the deployments of slots that changed."""
+    deployments, sequences = dict(before.deployments), dict(before.sequences)
+    for step in steps:
+        if step.status == "changed":
+            deployments[step.slot] = new[step.slot]
+        elif step.status == "removed":
+            deployments.pop(step.slot)
+        if step.status in ("changed", "removed"):
+            sequences[step.slot] = wanted[step.slot].sequence
+    return replace(before, deployments=deployments, sequences=sequences)
 
 
 def make_slug(model: str, stage: str) -> str:

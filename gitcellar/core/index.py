@@ -9,8 +9,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from gitcellar.core.deployments import Deployment, parse_deployment
+from gitcellar.core.deployments import Deployment, Wanted, parse_deployment
 from gitcellar.core.errors import InvalidError
+from gitcellar.core.names import parse_model_name
 
 NAMESPACE = "gitcellar-index"  # of its signatures, so that none is good for anything else
 LIST_FILE = "index.json"
@@ -29,6 +30,14 @@ class Offer:
     until: int
     deployment: Deployment | None
     tracking: Mapping[str, str]
+
+    @property
+    def wanted(self) -> Wanted:
+        """What the slot should hold. Raise InvalidError for a slot that can be none."""
+        model, _, stage = self.slot.rpartition("#")
+        told = self.deployment
+        version, identity = (told.version, told.id) if told else (None, "")
+        return Wanted(parse_model_name(model), stage, version, self.sequence, identity)
 
 
 def offer_file(slot: str) -> str:

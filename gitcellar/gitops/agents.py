@@ -24,8 +24,8 @@ from gitcellar.core.deployments import (
 from gitcellar.core.digests import Digest
 from gitcellar.core.errors import CellarError, InvalidError
 from gitcellar.core.sites import Status, format_status
-from gitcellar.gitops.origins import Origin, opened_from
-from gitcellar.store.checkpoints import Progress, silent
+from gitcellar.gitops.origins import Origin
+from gitcellar.store.checkpoints import Progress, opened, silent
 from gitcellar.store.commands import run_command
 from gitcellar.store.delivery import resume
 from gitcellar.store.deploy_folder import Folder, write_whole
@@ -170,7 +170,7 @@ class Agent:
         if wanted.sha256 is None or wanted.size is None:
             raise InvalidError(f"{wanted.tag} records no digest, and nothing unverified is served")
         place.parent.mkdir(parents=True, exist_ok=True)
-        with opened_from(self.origin, wanted) as checkpoint:
+        with opened(self.origin.find_tracking(wanted)) as checkpoint:
             resume(checkpoint, place, expected=Digest(wanted.sha256, wanted.size), progress=self.progress)
 
     def find_fault(self, deployment: Deployment) -> str | None:

@@ -14,7 +14,17 @@ from gitcellar.cellar.getting import read_tracking
 from gitcellar.cellar.policies import read_policy
 from gitcellar.cellar.proving import fetch_policy, verify_tags
 from gitcellar.cellar.reading import read_cellar, read_details_of, read_state
-from gitcellar.core.deployments import Deployment, Reconciled, Step, Wanted, find_wanted, settle
+from gitcellar.core.deployments import (
+    Deployment,
+    Reconciled,
+    Step,
+    Wanted,
+    carry_out,
+    find_wanted,
+    hold,
+    leave_alone,
+    settle,
+)
 from gitcellar.core.errors import CellarError
 from gitcellar.core.lineage import find_checkpoint
 from gitcellar.core.manifest import Entry
@@ -61,7 +71,7 @@ def confirm(
             if found is not None:
                 confirmed.deployments[each.slot] = found
             else:
-                confirmed.faults[each.slot] = fault or f"{each.event.tag} changed while it was read"
+                confirmed.faults[each.slot] = fault or f"#{each.sequence} changed while it was read"
         known = repository.find_refs([tip_ref(model) for model in models])
         for model in models:
             if rewritten[model] is None and tip_ref(model) in known:
@@ -87,33 +97,12 @@ def advance(
     states = [read_state(source, exact)] if exact else list(read_cellar(source).values())
     states = [state for state in states if matches(models, state.name.text)]
     wanted = find_wanted(states, stages)
-    steps = [step for step in settle(before, wanted) if not _is_passed(step, wanted, passed_over)]
+    steps = leave_alone(settle(before, wanted, {}), wanted, passed_over)
     changed = [wanted[step.slot] for step in steps if step.status == "changed"]
     confirmed = confirm(source, changed, before.tips, ask_storage=ask_storage)
-    steps = [_hold_unconfirmed(step, confirmed, before) for step in steps]
-    deployments, sequences, tips = dict(before.deployments), dict(before.sequences), dict(before.tips)
-    for step in steps:
-        if step.status == "changed":
-            deployments[step.slot] = confirmed.deployments[step.slot]
-            model = wanted[step.slot].model.text
-            tips |= {model: confirmed.tips[model]} if model in confirmed.tips else {}
-        elif step.status == "removed":
-            deployments.pop(step.slot)
-        if step.status in ("changed", "removed"):
-            sequences[step.slot] = wanted[step.slot].event.fact.counter
-    return replace(before, deployments=deployments, sequences=sequences, tips=tips), steps
-
-
-def _is_passed(step: Step, wanted: Mapping[str, Wanted], passed_over: Container[str]) -> bool:
-    return step.status == "changed" and wanted[step.slot].event.object_id in passed_over
-
-
-def _hold_unconfirmed(step: Step, confirmed: Confirmed, before: Reconciled) -> Step:
-    fault = confirmed.faults.get(step.slot)
-    if fault is None:
-        return step
-    held = before.deployments.get(step.slot)
-    return Step(step.slot, "held", held.version if held else None, fault)
+    steps = [hold(s.slot, before, confirmed.faults[s.slot]) if s.slot in confirmed.faults else s for s in steps]
+    after = carry_out(before, steps, wanted, confirmed.deployments)
+    return replace(after, tips={**before.tips, **confirmed.tips}), steps
 
 
 @contextmanager
@@ -143,7 +132,8 @@ def _describe(repository: GitRepository, wanted: Wanted, *, ask_storage: bool) -
     """What a slot should run; None where the stage changed since the refs were listed."""
     state = read_state(repository, wanted.model)
     held = state.stages.get(wanted.stage)
-    if held is None or held.tag != wanted.event.tag or wanted.event not in state.events:
+    event = next((event for event in state.events if event.object_id == wanted.id), None)
+    if held is None or event is None or held.tag != event.tag:
         return None
     version = state.find(held.version)
     if version is None:
@@ -157,9 +147,9 @@ def _describe(repository: GitRepository, wanted: Wanted, *, ask_storage: bool) -
         wanted.model.text,
         wanted.stage,
         str(version.version),
-        wanted.event.fact.counter,
-        wanted.event.tag,
-        wanted.event.object_id,
+        wanted.sequence,
+        event.tag,
+        event.object_id,
         version.tag,
         version.commit,
         entry.path if entry else None,

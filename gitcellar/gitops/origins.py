@@ -6,20 +6,18 @@ May import core, store, cellar and its own floor.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Container, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Container
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from gitcellar.cellar.getting import read_tracking_of
-from gitcellar.core.deployments import Deployment, Reconciled, Step
+from gitcellar.core.deployments import Deployment, Reconciled, Step, carry_out, leave_alone, settle
 from gitcellar.core.errors import CellarError, InvalidError, NotFoundError
 from gitcellar.core.index import LIST_FILE, NAMESPACE, Offer, offer_file, parse_list, parse_offer
-from gitcellar.core.names import parse_model_name
+from gitcellar.core.names import find_model_name, parse_model_name
 from gitcellar.gitops.desired import advance
 from gitcellar.policy.settings import matches
-from gitcellar.store.checkpoints import Checkpoint, opened
 from gitcellar.store.environment import read_now
 from gitcellar.store.git_remote import RefSource
 from gitcellar.store.http import get, is_url
@@ -70,29 +68,18 @@ class IndexOrigin:
         self, before: Reconciled, stage: str, models: str, passed_over: Container[str]
     ) -> tuple[Reconciled, list[Step]]:
         """As the files of the slots say. One model's file is read alone, without the list."""
-        deployments, sequences, steps = dict(before.deployments), dict(before.sequences), []
+        offers: dict[str, Offer] = {}
+        faults: dict[str, str] = {}
         for slot in self._find_slots(stage, models):
-            held = deployments.get(slot)
             try:
-                offer = self._read_offer(slot)
+                offers[slot] = self._read_offer(slot)
             except CellarError as error:
-                steps.append(Step(slot, "held", held.version if held else None, str(error)))
-                continue
-            wanted = offer.deployment
-            self._offers[slot] = offer
-            if offer.sequence < sequences.get(slot, -1):
-                reason = f"the index says #{offer.sequence}, and #{sequences[slot]} was here already"
-                steps.append(Step(slot, "held", held.version if held else None, reason))
-            elif wanted is not None and held is not None and wanted.id == held.id:
-                steps.append(Step(slot, "current", held.version))
-            elif wanted is not None and wanted.id not in passed_over:
-                deployments[slot], sequences[slot] = wanted, offer.sequence
-                steps.append(Step(slot, "changed", wanted.version))
-            elif wanted is None and held is not None:
-                del deployments[slot]
-                sequences[slot] = offer.sequence
-                steps.append(Step(slot, "removed", held.version))
-        return replace(before, deployments=deployments, sequences=sequences), steps
+                faults[slot] = str(error)
+        self._offers = offers
+        wanted = {slot: offer.wanted for slot, offer in offers.items()}
+        steps = leave_alone(settle(before, wanted, faults), wanted, passed_over)
+        new = {slot: offer.deployment for slot, offer in offers.items() if offer.deployment}
+        return carry_out(before, steps, wanted, new), steps
 
     def find_tracking(self, deployment: Deployment) -> Tracking:
         """As the slot's file says."""
@@ -106,7 +93,11 @@ class IndexOrigin:
         slots, until = parse_list(self._read(LIST_FILE))
         _require_fresh(until, LIST_FILE)
         split = [slot.rpartition("#") for slot in slots]
-        return [f"{model}#{held}" for model, _, held in split if held == stage and matches(models, model)]
+        return [
+            f"{model}#{held}"
+            for model, _, held in split
+            if held == stage and find_model_name(model) and matches(models, model)
+        ]
 
     def _read_offer(self, slot: str) -> Offer:
         offer = parse_offer(self._read(offer_file(slot)), slot)
@@ -127,13 +118,6 @@ class IndexOrigin:
         if not place.is_file():
             raise NotFoundError(f"there is no {place}")
         return place.read_bytes()
-
-
-@contextmanager
-def opened_from(origin: Origin, deployment: Deployment) -> Iterator[Checkpoint]:
-    """The checkpoint of a deployment, to be read."""
-    with opened(origin.find_tracking(deployment)) as checkpoint:
-        yield checkpoint
 
 
 def _require_fresh(until: int, what: str) -> None:

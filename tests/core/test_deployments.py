@@ -105,7 +105,7 @@ def test_a_slot_is_current_changed_or_held_and_never_goes_back(history: list[int
     slot = "vit-l/base#production"
     held = replace(GOOD, sequence=known, id=f"e{known}")
     before = Reconciled(deployments={slot: held}, sequences={slot: known}) if known else Reconciled()
-    (step,) = settle(before, wanted)
+    (step,) = settle(before, wanted, {})
     expected = "held" if known > len(history) else "current" if known == len(history) else "changed"
     assert step.status == expected
     assert step.version == (f"1.{history[-1]}" if expected == "changed" else held.version)

@@ -16,11 +16,12 @@ import pytest
 from gitcellar.cellar.reading import open_source
 from gitcellar.core.deployments import Reconciled
 from gitcellar.core.errors import WorldError
+from gitcellar.core.index import NAMESPACE, format_offer, offer_file, parse_offer
 from gitcellar.gitops.agents import Agent, Orders
 from gitcellar.gitops.indexing import write_index
 from gitcellar.gitops.origins import GitOrigin, IndexOrigin
 from gitcellar.store.checkpoints import Checkpoint
-from gitcellar.store.signatures import find_signing_key
+from gitcellar.store.signatures import SigningKey, find_signing_key, sign
 from tests.support.cellars import Bench
 from tests.support.people import key_of, public_key
 from tests.support.processes import git
@@ -211,10 +212,14 @@ def test_reports_of_strangers_are_held_against_the_registry(live: Bench) -> None
     assert document["faults"] == ["half.json is no status report, or half of one"]
 
 
-def make_index(bench: Bench, *, signer: str = "ada", valid: float = 3600) -> Path:
+def signing_key(bench: Bench, signer: str) -> SigningKey:
     key = find_signing_key({"gpg.format": "ssh", "user.signingkey": str(key_of(bench, signer))})
     assert key is not None
-    write_index(open_source(bench.url), bench.folder / "index", key, valid=valid)
+    return key
+
+
+def make_index(bench: Bench, *, signer: str = "ada", valid: float = 3600) -> Path:
+    write_index(open_source(bench.url), bench.folder / "index", signing_key(bench, signer), valid=valid)
     return bench.folder / "index"
 
 
@@ -291,8 +296,22 @@ def test_an_older_index_takes_nothing_back(live: Bench) -> None:
     keeper.look()
     for path, content in old.items():
         path.write_bytes(content)
-    assert "the index says #1, and #2 was here already" in [step.reason for step in keeper.look().steps]
+    assert "the registry says #1, and #2 was here already" in [step.reason for step in keeper.look().steps]
     assert served(live) == "base 2"
+
+
+def test_an_index_that_says_two_things_under_one_number_changes_nothing(live: Bench) -> None:
+    where = make_index(live)
+    keeper = from_index(live, where)
+    keeper.look()
+    slot = f"{MODEL}#production"
+    file = where / offer_file(slot)
+    offer = parse_offer(file.read_bytes(), slot)
+    assert offer.deployment is not None
+    content = format_offer(replace(offer, deployment=replace(offer.deployment, id="f" * 40)))
+    file.write_bytes(content)
+    Path(f"{file}.sig").write_bytes(sign(content, signing_key(live, "ada"), NAMESPACE))
+    assert [step.reason for step in keeper.look().steps] == ["#1 is another object than it was"]
 
 
 def test_the_command_keeps_a_folder(live: Bench) -> None:
