@@ -5,6 +5,7 @@ May import core, store, cellar and its own floor.
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,7 @@ from gitcellar.core.deployments import (
     Reconciled,
     Step,
     format_reconciled,
+    hold,
     parse_deployment,
     parse_reconciled,
 )
@@ -67,7 +69,7 @@ class Look:
     @property
     def ok(self) -> bool:
         """Whether every slot runs what it should, and everything was reported."""
-        return not self.faults and all(step.status != "held" for step in self.steps)
+        return not self.faults and all(step.reason is None for step in self.steps)
 
 
 class Agent:
@@ -84,25 +86,25 @@ class Agent:
     def look(self) -> Look:
         """Ask once, and do what is to be done. Raise CellarError where the origin cannot be asked."""
         with self.folder.held():
-            before = parse_reconciled(self.folder.read([STATE_FILE]).get(STATE_FILE))
             memory = _Memory.read(self.folder)
-            before = self.mend(before)
-            waiting = {each.id: each for each in self.waiting.values() if time.monotonic() < each.until}
-            passed_over = {*memory.failed.values(), *waiting}
-            after, steps = self.origin.advance(before, self.orders.stage, self.orders.models, passed_over)
+            state = self.mend(parse_reconciled(self.folder.read([STATE_FILE]).get(STATE_FILE)))
+            waiting = {slot: each for slot, each in self.waiting.items() if time.monotonic() < each.until}
+            given_up: dict[str, _Failed | _Waiting] = {**memory.failed, **waiting}
+            passed_over = {each.id for each in given_up.values()}
+            after, steps = self.origin.advance(state, self.orders.stage, self.orders.models, passed_over)
             done = []
             for step in steps:
-                taken = self.take(step, before, after, memory)
+                taken = self.take(step, state.deployments.get(step.slot), after, memory)
                 done.append(taken)
-                before = _settle_slot(before, after, taken, failed=step.slot in memory.failed)
+                state = _settle_slot(state, after, taken, failed=step.slot in memory.failed)
                 # After each slot, so that who is killed has lost nothing of those before.
-                self.keep(before, memory)
+                self.keep(state, memory)
             if any(step.status != "current" for step in done):
-                self.prune(before, memory)
+                self.prune(state, memory)
             told = {step.slot for step in done}
-            reasons = {each.slot: each.reason for each in waiting.values()} | memory.reasons
-            done += [_recall(slot, before, why) for slot, why in reasons.items() if slot not in told]
-            return Look(tuple(done), tuple(self.report(before, memory, done)))
+            # What was given up earlier is not as it should be until the registry says something else.
+            done += [hold(slot, state, each.reason) for slot, each in given_up.items() if slot not in told]
+            return Look(tuple(done), tuple(self.report(state, memory, done)))
 
     def mend(self, state: Reconciled) -> Reconciled:
         """Let the server find what was found well, whoever changed that since, or died while trying another one.
@@ -116,51 +118,59 @@ class Agent:
                 there[slot] = deployment
         return replace(state, deployments=there)
 
-    def take(self, step: Step, before: Reconciled, after: Reconciled, memory: _Memory) -> Step:
+    def take(self, step: Step, held: Deployment | None, after: Reconciled, memory: _Memory) -> Step:
         """Do what a step says, or say why it was not done."""
-        held = before.deployments.get(step.slot)
+        if step.status == "removed" and held is not None:
+            return self.remove(held, memory)
+        if step.status != "changed":
+            return step
+        wanted = after.deployments[step.slot]
         try:
-            if step.status == "changed":
-                taken = self.change(after.deployments[step.slot], held, memory)
-                self.waiting.pop(step.slot, None)
-                return taken
-            if step.status == "removed" and held is not None:
-                self.shelf.clear(held)
-                memory.kept.pop(step.slot, None)
-                memory.failed.pop(step.slot, None)
-                memory.reasons.pop(step.slot, None)
-                self.run(self.orders.on_change, replace(held, version="", sha256=None))
+            taken = self.change(wanted, held, memory)
         except (CellarError, OSError) as error:
-            if step.status == "changed":
-                self.wait(after.deployments[step.slot], str(error))
+            self.wait(wanted, str(error))
             return Step(step.slot, "held", held.version if held else None, str(error))
-        return step
+        self.waiting.pop(step.slot, None)
+        return taken
 
     def wait(self, wanted: Deployment, reason: str) -> None:
-        """Try a download that failed again, after a pause that grows: it may be gigabytes each time."""
+        """Try what could not be tried again, after a pause that grows: it may be gigabytes each time."""
         last = self.waiting.get(wanted.slot)
         pause = min(_LONGEST, last.pause * 2) if last and last.id == wanted.id else _SHORTEST
-        self.waiting[wanted.slot] = _Waiting(wanted.slot, wanted.id, reason, pause, time.monotonic() + pause)
+        self.waiting[wanted.slot] = _Waiting(wanted, reason, pause, time.monotonic() + pause)
+
+    def remove(self, held: Deployment, memory: _Memory) -> Step:
+        """Serve nothing, and keep nothing."""
+        for slots in (memory.kept, memory.failed, self.waiting):
+            slots.pop(held.slot, None)
+        self.shelf.clear(held)
+        self.shelf.prune(held, [])
+        try:
+            fault = self.tell_change(replace(held, version="", sha256=None))
+        except CellarError as error:
+            fault = str(error)
+        return Step(held.slot, "removed", held.version, fault)
 
     def change(self, wanted: Deployment, held: Deployment | None, memory: _Memory) -> Step:
         """Fetch, swap and try. Where the trial fails, go back to what was held, and remember not to try again."""
         self.fetch(wanted)
         self.shelf.put(wanted)
-        fault = self.find_fault(wanted)
+        try:
+            fault = self.find_fault(wanted)
+        except CellarError:
+            self.shelf.take_back(wanted, held)
+            raise
         if fault is None:
             memory.failed.pop(wanted.slot, None)
-            memory.reasons.pop(wanted.slot, None)
             earlier = [each for each in memory.kept.get(wanted.slot, []) if each.version != wanted.version]
             memory.kept[wanted.slot] = [wanted, *earlier][: self.orders.keep]
             return Step(wanted.slot, "changed", wanted.version)
         self.shelf.take_back(wanted, held)
-        memory.failed[wanted.slot] = wanted.id
-        back = f"; {held.version} is back" if held else ""
-        if held is not None:
-            again = self.find_fault(held)
-            back += f", and {again} too" if again else ""
-        memory.reasons[wanted.slot] = f"{wanted.version} {fault}{back}"
-        return Step(wanted.slot, "held", held.version if held else None, memory.reasons[wanted.slot])
+        again = self.find_fault(held) if held else None
+        back = f"; {held.version} is back{f', and {again} too' if again else ''}" if held else ""
+        reason = f"{wanted.version} {fault}{back}"
+        memory.failed[wanted.slot] = _Failed(wanted.id, wanted.version, reason)
+        return Step(wanted.slot, "held", held.version if held else None, reason)
 
     def fetch(self, wanted: Deployment) -> None:
         """Download what is not there, by its content."""
@@ -175,11 +185,9 @@ class Agent:
 
     def find_fault(self, deployment: Deployment) -> str | None:
         """Run what is to be run after a change, and check until it is well; why it is not, else None."""
-        status = self.run(self.orders.on_change, deployment)
-        if status:
-            return f"failed: {self.orders.on_change[0]} ended with exit code {status}"
-        if not self.orders.check:
-            return None
+        fault = self.tell_change(deployment)
+        if fault is not None or not self.orders.check:
+            return fault
         until = time.monotonic() + self.orders.within
         while True:
             if self.is_well(deployment, until):
@@ -187,6 +195,11 @@ class Agent:
             if time.monotonic() >= until:
                 return f"failed its health check for {self.orders.within:g} s"
             time.sleep(_PAUSE)
+
+    def tell_change(self, deployment: Deployment) -> str | None:
+        """Run what is to be run after a change; why that failed, else None."""
+        status = self.run(self.orders.on_change, deployment)
+        return f"failed: {self.orders.on_change[0]} ended with exit code {status}" if status else None
 
     def is_well(self, deployment: Deployment, until: float) -> bool:
         """Whether one health check succeeds."""
@@ -216,9 +229,15 @@ class Agent:
 
     def prune(self, state: Reconciled, memory: _Memory) -> None:
         """Let go of versions that are older than the last few."""
-        everywhere = [*state.deployments.values(), *(each for kept in memory.kept.values() for each in kept)]
         for kept in memory.kept.values():
-            self.shelf.prune(kept, everywhere)
+            self.shelf.prune(kept[0], kept)
+        everywhere = itertools.chain(
+            state.deployments.values(),
+            *memory.kept.values(),
+            # What of them came already is not downloaded again.
+            (each.wanted for each in self.waiting.values()),
+        )
+        self.shelf.prune_weights(everywhere)
 
     def report(self, state: Reconciled, memory: _Memory, steps: Iterable[Step]) -> list[str]:
         """Say what runs, to a folder or a URL; what could not be said, a line each."""
@@ -229,7 +248,7 @@ class Agent:
         reasons = {step.slot: step.reason for step in steps if step.status == "held"}
         for slot in sorted({*state.deployments, *memory.failed, *reasons}):
             model, _, stage = slot.rpartition("#")
-            held = state.deployments.get(slot)
+            held, failed = state.deployments.get(slot), memory.failed.get(slot)
             status = Status(
                 self.orders.site,
                 model,
@@ -237,8 +256,8 @@ class Agent:
                 held.sha256 if held else None,
                 at,
                 held.version if held else None,
-                memory.reasons.get(slot, "").partition(" ")[0] or None,
-                reasons.get(slot) or memory.reasons.get(slot),
+                failed.version if failed else None,
+                reasons.get(slot),
             )
             try:
                 _send(self.orders.report, status)
@@ -249,46 +268,56 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """An assignment whose weights could not be had, and when it is tried again."""
+    """An assignment that could not be tried, and when it is tried again."""
 
-    slot: str
-    id: str
+    wanted: Deployment
     reason: str
     pause: float
     until: float
 
+    @property
+    def id(self) -> str:
+        """The assignment's."""
+        return self.wanted.id
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """An assignment, by its id, that was tried and given up, and why."""
+
+    id: str
+    version: str
+    reason: str
+
 
 @dataclass(slots=True)
 class _Memory:
-    """What an agent knows beside what runs: what failed (the assignments' ids, and why), and what it keeps."""
+    """What an agent knows beside what runs, of each slot: what failed, and which versions it keeps, newest first."""
 
-    failed: dict[str, str]
-    reasons: dict[str, str]
+    failed: dict[str, _Failed]
     kept: dict[str, list[Deployment]]
 
     @classmethod
     def read(cls, folder: Folder) -> _Memory:
         content = folder.read([_MEMORY]).get(_MEMORY)
         if content is None:
-            return cls({}, {}, {})
+            return cls({}, {})
         try:
             found = json.loads(content)
             kept = {slot: [parse_deployment(each) for each in rows] for slot, rows in found["kept"].items()}
-            return cls(dict(found["failed"]), dict(found["reasons"]), kept)
+            failed = {
+                slot: _Failed(str(row["id"]), str(row["version"]), str(row["reason"]))
+                for slot, row in found["failed"].items()
+            }
+            return cls(failed, kept)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             hint = "remove it, and the agent begins anew with what is served"
             raise InvalidError(f"{_MEMORY} cannot be read", hint=hint) from error
 
     def format(self) -> bytes:
         kept = {slot: [asdict(each) for each in rows] for slot, rows in self.kept.items()}
-        document = {"failed": self.failed, "reasons": self.reasons, "kept": kept}
+        document = {"failed": {slot: asdict(each) for slot, each in self.failed.items()}, "kept": kept}
         return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
-
-
-def _recall(slot: str, state: Reconciled, reason: str) -> Step:
-    """A slot that was tried and given up earlier: it is not as it should be until the registry says something else."""
-    held = state.deployments.get(slot)
-    return Step(slot, "held", held.version if held else None, reason)
 
 
 def _settle_slot(before: Reconciled, after: Reconciled, step: Step, *, failed: bool) -> Reconciled:

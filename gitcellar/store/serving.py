@@ -69,19 +69,21 @@ class Shelf:
         else:
             entrance.unlink(missing_ok=True)
 
-    def prune(self, slot: Iterable[Deployment], everywhere: Iterable[Deployment]) -> None:
-        """Keep of a slot only what is named, and of the weights what any slot still has."""
-        kept = list(slot)
-        for deployment in kept[:1]:
-            entrance = self.find_entrance(deployment)
-            plain = self.layout == "plain"
-            names = {each.version if plain else str(each.sequence) for each in kept} | {"current"}
-            for place in (entrance.parent if plain else entrance).iterdir():
-                if plain and place.name not in names and place.is_symlink():
-                    place.unlink()
-                elif not plain and place.name not in names and place.name.isdigit():
-                    shutil.rmtree(place)
-        digests = {each.sha256 for each in everywhere}
+    def prune(self, slot: Deployment, kept: Iterable[Deployment]) -> None:
+        """Keep of a slot, which any deployment of it names, only what is current and what is to be kept."""
+        entrance = self.find_entrance(slot)
+        plain = self.layout == "plain"
+        folder = entrance.parent if plain else entrance
+        names = {each.version if plain else str(each.sequence) for each in kept} | {"current"}
+        for place in folder.iterdir() if folder.is_dir() else ():
+            if plain and place.name not in names and place.is_symlink():
+                place.unlink()
+            elif not plain and place.name not in names and place.name.isdigit():
+                shutil.rmtree(place)
+
+    def prune_weights(self, kept: Iterable[Deployment]) -> None:
+        """Keep only the weights of these, whole or as far as they came."""
+        digests = {each.sha256 for each in kept}
         weights = self.folder / _WEIGHTS
         for place in weights.iterdir() if weights.is_dir() else ():
             if place.name not in digests:

@@ -377,3 +377,48 @@ def test_a_clock_that_jumps_stops_nothing_that_is_served(live: Bench, monkeypatc
     monkeypatch.setattr("gitcellar.gitops.origins.read_now", lambda: 0)
     assert keeper.look().ok
     assert served(live) == "base 2"
+
+
+def test_a_network_that_breaks_costs_only_what_was_not_there_yet(live: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper = agent(live)
+    assert keeper.look().ok
+    live.assign("vit-l/base@1.1", "production", push=True)
+    read, starts = Checkpoint.read, []
+
+    def breaks(self: Checkpoint, file: object, start: int = 0) -> Iterator[memoryview]:
+        starts.append(start)
+        for chunk in read(self, file, start):  # type: ignore[arg-type]
+            yield chunk[:3] if len(starts) == 1 else chunk
+            if len(starts) == 1:
+                raise WorldError("the network is down")
+
+    monkeypatch.setattr(Checkpoint, "read", breaks)
+    assert not keeper.look().ok
+    keeper.waiting.clear()
+    assert keeper.look().ok
+    assert starts == [0, 3]
+    assert served(live) == "base 2"
+
+
+def test_weights_of_a_stage_that_was_emptied_are_let_go(live: Bench) -> None:
+    keeper = agent(live)
+    keeper.look()
+    assert live.gitcellar("unassign", MODEL, "production", "--push").status == 0
+    keeper.look()
+    assert list((live.folder / "site/.gitcellar/weights").iterdir()) == []
+
+
+def test_a_command_that_cannot_be_started_takes_nothing_away(live: Bench) -> None:
+    agent(live).look()
+    live.assign("vit-l/base@1.1", "production", push=True)
+    keeper = agent(live, on_change=("no-such-command",))
+    assert [step.reason for step in keeper.look().steps] == ["cannot run 'no-such-command': No such file or directory"]
+    assert served(live) == "base 1"
+    # It is the machine's fault, not the version's: tried again once that is mended.
+    assert agent(live).look().ok
+    assert served(live) == "base 2"
+    assert live.gitcellar("unassign", MODEL, "production", "--push").status == 0
+    emptied = agent(live, on_change=("no-such-command",)).look()
+    assert [step.status for step in emptied.steps] == ["removed"]
+    assert not emptied.ok
+    assert not (live.folder / "site" / MODEL / "production/current").exists()
