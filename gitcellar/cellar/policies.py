@@ -10,6 +10,8 @@ from gitcellar.policy.config import FILE, Policy, parse_policy
 from gitcellar.policy.people import SIGNERS_FILE
 from gitcellar.store.git import GitRepository
 
+_MAIN = ("main", "master")  # where HEAD names no branch that exists
+
 
 def find_protected(repository: GitRepository, remote: str | None = "origin") -> str | None:
     """The ref of the branch whose policy judges: the remote's default branch, where this clone knows it, or HEAD.
@@ -17,9 +19,9 @@ def find_protected(repository: GitRepository, remote: str | None = "origin") -> 
     Without a remote, on the server itself, it is HEAD, or the main branch where HEAD names none that exists.
     """
     # HEAD's branch by its full name: of a HEAD without one, git would take a tag called HEAD.
-    heads = [repository.find_branch("HEAD") or "HEAD", "refs/heads/main", "refs/heads/master"]
+    heads = [repository.find_branch("HEAD") or "HEAD", *(f"refs/heads/{name}" for name in _MAIN)]
     if remote is not None:
-        heads = [f"refs/remotes/{remote}/{name}" for name in ("HEAD", "main", "master")] + heads
+        heads = [f"refs/remotes/{remote}/{name}" for name in ("HEAD", *_MAIN)] + heads
     found = repository.find_refs(heads)
     return next((head for head in heads if head in found), None)
 
@@ -38,6 +40,19 @@ def read_policy(repository: GitRepository, remote: str | None = "origin") -> Pol
     """
     protected = find_protected(repository, remote)
     return Policy() if protected is None else read_policy_at(repository, protected)
+
+
+def fetch_policy(repository: GitRepository) -> Policy:
+    """The policy that judges on the remote of what was cloned; the default one of a cellar without a commit.
+
+    Raise GitError where it cannot be had: a default in its place would let through what it refuses.
+    """
+    heads = ["HEAD", *(f"refs/heads/{name}" for name in _MAIN)]
+    there = repository.list_remote_refs("origin", heads)
+    if not there:
+        return Policy()
+    repository.fetch("origin", [f"{next(iter(there))}:refs/remotes/origin/HEAD"], depth=1, blobs=False)
+    return read_policy(repository, "origin")
 
 
 def find_policy_blob(repository: GitRepository, remote: str | None = "origin") -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gitcellar.cellar.authority import Proven, prove_objects, with_authority
-from gitcellar.cellar.policies import read_policy
+from gitcellar.cellar.policies import fetch_policy, read_policy
 from gitcellar.cellar.reading import read_state, unknown_model
 from gitcellar.core.chain import read_links
 from gitcellar.core.events import Registered
@@ -24,7 +24,6 @@ from gitcellar.policy.config import Policy
 from gitcellar.policy.judge import judge
 from gitcellar.policy.settings import ModelRules
 from gitcellar.store.git import GitRepository
-from gitcellar.store.git_errors import GitError
 from gitcellar.store.git_remote import RefSource, cloned
 
 _TAGS, _TIPS, _TRACKED = "refs/tags/", "refs/gitcellar/", "refs/gitcellar-remotes"
@@ -62,15 +61,6 @@ def verify(
     with cloned(source.url, patterns) as repository:
         policy = fetch_policy(repository)
         return verify_tags(repository, model, remembered, policy)
-
-
-def fetch_policy(repository: GitRepository) -> Policy:
-    """The policy on the default branch of what was cloned; the default one of a cellar without a commit."""
-    try:
-        repository.fetch("origin", ["HEAD:refs/remotes/origin/HEAD"], depth=1, blobs=False)
-    except GitError:
-        return Policy()
-    return read_policy(repository, "origin")
 
 
 def verify_tags(

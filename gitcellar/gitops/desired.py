@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from gitcellar.cellar.describing import read_entry
 from gitcellar.cellar.getting import read_tracking
-from gitcellar.cellar.policies import read_policy
-from gitcellar.cellar.proving import fetch_policy, verify_tags
+from gitcellar.cellar.policies import fetch_policy, read_policy
+from gitcellar.cellar.proving import verify_tags
 from gitcellar.cellar.reading import read_cellar, read_details_of, read_state
 from gitcellar.core.deployments import (
     Deployment,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.cellars import Bench, tag
+from tests.support.people import public_key
 from tests.support.processes import git, run
 
 TIP = "refs/gitcellar/vit-l/base@tip"
@@ -136,6 +137,19 @@ def test_what_git_alone_wrote_is_warned_of(lived: Bench) -> None:
     assert suspected(lived) == {("unchained", "vit-l/base#archived#4")}
     done = lived.gitcellar("verify", "vit-l/base", "--plain")
     assert (done.status, done.out.split("\t")[:3]) == (0, ["warning", "unchained", "vit-l/base#archived#4"])
+
+
+def test_a_policy_that_cannot_be_had_is_no_policy_that_allows(lived: Bench) -> None:
+    policy = f"signed: required\npeople: {{ada@example.com: {{keys: [{public_key(lived, 'ada')}]}}}}\n"
+    (lived.work / "gitcellar.yaml").write_text(policy)
+    lived.commit()
+    lived.git("push", "-q", "origin", "main")
+    unsigned = suspected(lived, "--repo", lived.url)
+    assert {code for code, _ in unsigned} == {"unsigned"}
+    git(lived.remote, "symbolic-ref", "HEAD", "refs/heads/trunk")
+    assert suspected(lived, "--repo", lived.url) == unsigned
+    (lived.remote / "refs/heads/main").write_text("f" * 40)
+    assert lived.gitcellar("verify", "--repo", lived.url).status == 4
 
 
 def test_a_cellar_of_gto_has_no_chain_to_verify(bench: Bench) -> None:
