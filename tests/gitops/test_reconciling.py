@@ -17,6 +17,7 @@ from gitcellar.gitops.reconciling import Goal, Outcome, reconcile
 from gitcellar.gitops.rendering import FORMS
 from gitcellar.store.deploy_folder import Folder
 from tests.support.cellars import Bench
+from tests.support.people import public_key
 from tests.support.processes import git, run
 
 
@@ -132,6 +133,26 @@ def test_what_cannot_be_verified_stays_as_it_was(live: Bench) -> None:
     assert not outcome.changed
     assert "moved" in str(held(outcome))
     assert versions(target) == ["vit-l/base#production 1.0"]
+
+
+def test_two_who_know_different_policies_do_not_undo_each_other(live: Bench) -> None:
+    target = make_branch(live)
+    into(live, target)
+    live.assign("vit-l/base@1.1", "production", push=True)
+    lenient = live.clone("lenient")
+    lenient.git("remote", "set-url", "origin", live.url)
+    assert lenient.gitcellar("fetch").status == 0
+    policy = f"signed: required\npeople: {{ada@example.com: {{keys: [{public_key(live, 'ada')}]}}}}\n"
+    (live.work / "gitcellar.yaml").write_text(policy)
+    live.commit()
+    live.git("push", "-q", "origin", "main")
+    assert "is not signed" in str(held(into(live, target)))
+    assert count_commits(live) == 1
+    assert reconcile(lenient.repository, Goal(target)).ok
+    # What was rolled out stays: the stricter one commits nothing older over it.
+    assert not into(live, target).changed
+    assert not reconcile(lenient.repository, Goal(target)).changed
+    assert count_commits(live) == 2
 
 
 def test_a_checkpoint_that_is_not_on_its_remote_is_not_rolled_out(live: Bench) -> None:
