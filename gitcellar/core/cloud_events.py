@@ -13,7 +13,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from gitcellar.core.digests import Digest
-from gitcellar.core.events import Assigned, Claimed, Event
+from gitcellar.core.events import Assigned, Claimed, Deprecated, Event, Registered, Unassigned, Withdrawn
 from gitcellar.core.state import ModelState
 from gitcellar.core.versions import Version
 
@@ -21,6 +21,13 @@ Kind = Literal[
     "registered", "assigned", "unassigned", "archived", "claimed", "withdrawn", "deprecated", "rolled-back", "none"
 ]
 ARCHIVED = "archived"
+_KINDS: Mapping[type, Kind] = {
+    Registered: "registered",
+    Unassigned: "unassigned",
+    Claimed: "claimed",
+    Withdrawn: "withdrawn",
+    Deprecated: "deprecated",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +65,7 @@ def find_kind(event: Event, before: ModelState) -> Kind:
             e.stage == fact.stage and e.commit == event.commit and e.kind == "assigned" for e in before.events
         )
         return "rolled-back" if returns and (held is None or held.commit != event.commit) else "assigned"
-    kind: Kind = event.kind  # type: ignore[assignment]
-    return kind
+    return _KINDS[type(fact)]
 
 
 def find_previous(event: Event, before: ModelState) -> Version | None:

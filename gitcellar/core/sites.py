@@ -91,10 +91,14 @@ def _compare(status: Status, should: Expected | None) -> Difference:
 
 
 def _parse(found: Mapping[str, object]) -> Status:
-    values = [found[key] for key in ("site", "model", "stage", "digest", "at")]
-    values += [found.get(key) for key in ("version", "failed", "reason")]
-    if not all(isinstance(value, str) for value in (*values[:3], values[4])):
+    site, model, stage, digest, at = (_parse_text(found[key]) for key in ("site", "model", "stage", "digest", "at"))
+    version, failed, reason = (_parse_text(found.get(key)) for key in ("version", "failed", "reason"))
+    if site is None or model is None or stage is None or at is None:
         raise TypeError
-    if not all(value is None or isinstance(value, str) for value in (values[3], *values[5:])):
+    return Status(site, model, stage, digest, at, version, failed, reason)
+
+
+def _parse_text(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
         raise TypeError
-    return Status(*values)  # type: ignore[arg-type]
+    return value

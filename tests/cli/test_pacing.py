@@ -46,10 +46,10 @@ def test_a_fleet_does_not_ask_all_at_once(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize(("text", "seconds"), [("500ms", 0.5), ("10s", 10), ("1.5m", 90), ("2h", 7200)])
 def test_spans_of_time(text: str, seconds: float) -> None:
-    assert pacing.Seconds().convert(text, None, None) == seconds
+    assert pacing.parse_span(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["10", "0s", "-1s", "1d", "", "1s2"])
 def test_what_is_no_span_of_time(text: str) -> None:
     with pytest.raises(click.BadParameter):
-        pacing.Seconds().convert(text, None, None)
+        pacing.parse_span(text)

@@ -13,15 +13,16 @@ import click
 from gitcellar.cellar.rows import SCHEMA
 from gitcellar.core.deployments import Step
 from gitcellar.core.errors import NO, NotFoundError
-from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, reader
+from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, of_models, of_stages, reader
 from gitcellar.doors.cli.output import print_json, print_plain, print_table, say
-from gitcellar.doors.cli.pacing import Seconds, every, repeat
+from gitcellar.doors.cli.pacing import every, parse_span, repeat
+from gitcellar.doors.cli.steps import spell_step, step_row
 from gitcellar.gitops.indexing import write_index
 from gitcellar.gitops.live import compare_live
-from gitcellar.gitops.reconciling import Goal, Outcome
+from gitcellar.gitops.reconciling import Edited, Goal, Outcome
 from gitcellar.gitops.reconciling import reconcile as bring_about
 from gitcellar.gitops.rendering import FORMS
-from gitcellar.gitops.rows import IndexDocument, LiveDocument, LiveRow, ReconcileDocument, StepRow
+from gitcellar.gitops.rows import IndexDocument, LiveDocument, LiveRow, ReconcileDocument
 from gitcellar.store.git import GitRepository
 from gitcellar.store.signatures import find_signing_key
 
@@ -38,8 +39,8 @@ _WORDS = {"changed": "Changed", "removed": "Removed", "held": "Held"}
     show_default=True,
     help=f"{', '.join(FORMS)}, or a folder of Jinja2 templates.",
 )
-@click.option("--stage", "stages", metavar="STAGE", multiple=True, help="This stage alone; may be repeated.")
-@click.option("--model", "models", metavar="GLOB", default="**", show_default=True, help="Of the models it matches.")
+@of_stages
+@of_models
 @click.option(
     "--edited",
     type=click.Choice(["refuse", "keep", "overwrite"]),
@@ -59,7 +60,7 @@ def reconcile(
     form: str,
     stages: tuple[str, ...],
     models: str,
-    edited: str,
+    edited: Edited,
     watch: bool,
     every: float,
     repo: str | None,
@@ -77,7 +78,7 @@ def reconcile(
       gitcellar reconcile --to deploy/ --render templates/ --json
     """
     source = find_source(context, repo)
-    goal = Goal(target, form, stages, models, edited)  # type: ignore[arg-type]
+    goal = Goal(target, form, stages, models, edited)
 
     said: list[Step] = []
 
@@ -96,10 +97,10 @@ def reconcile(
 
 @click.command()
 @click.option("--out", metavar="DIR", required=True, help="The folder that a web server or object store hands out.")
-@click.option("--stage", "stages", metavar="STAGE", multiple=True, help="This stage alone; may be repeated.")
-@click.option("--model", "models", metavar="GLOB", default="**", show_default=True, help="Of the models it matches.")
+@of_stages
+@of_models
 @click.option(
-    "--valid", type=Seconds(), default="24h", show_default=True, metavar="TIME", help="How long agents believe it."
+    "--valid", type=parse_span, default="24h", show_default=True, metavar="TIME", help="How long agents believe it."
 )
 @click.option("--watch", is_flag=True, help="Go on.")
 @every
@@ -136,7 +137,7 @@ def index(
     def look() -> bool:
         steps = write_index(source, Path(out), key, stages=stages, models=models, valid=valid)
         if as_json:
-            document: IndexDocument = {"schema": SCHEMA, "stages": list(map(_step_row, steps))}
+            document: IndexDocument = {"schema": SCHEMA, "stages": list(map(step_row, steps))}
             print_json(document)
         else:
             _say_steps(steps)
@@ -198,12 +199,7 @@ def diff_live(context: click.Context, where: str, repo: str | None, as_json: boo
 def _say_steps(steps: Iterable[Step]) -> None:
     for step in steps:
         if step.status in _WORDS:
-            at = f" at {step.version}" if step.version else ""
-            say(_WORDS[step.status], f"{step.slot}{at}{f': {step.reason}' if step.reason else ''}")
-
-
-def _step_row(step: Step) -> StepRow:
-    return {"slot": step.slot, "status": step.status, "version": step.version, "reason": step.reason}
+            say(_WORDS[step.status], spell_step(step))
 
 
 def _report(outcome: Outcome, target: str) -> None:
@@ -223,7 +219,7 @@ def _document(outcome: Outcome) -> ReconcileDocument:
         "schema": SCHEMA,
         "changed": outcome.changed,
         "commit": outcome.commit,
-        "stages": list(map(_step_row, outcome.steps)),
+        "stages": list(map(step_row, outcome.steps)),
         "edited": list(outcome.edited),
         "saved": list(outcome.saved),
         "exit": 0 if outcome.ok else NO,

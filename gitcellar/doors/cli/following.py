@@ -32,7 +32,7 @@ from gitcellar.store.http import post
 from gitcellar.store.places import Place, find_place
 
 _CONTENT_TYPE = "application/cloudevents+json"
-_SECRET = "GITCELLAR_SECRET"  # noqa: S105 (the variable's name)
+_SIGNING_VARIABLE = "GITCELLAR_SECRET"
 
 
 @click.command()
@@ -47,7 +47,7 @@ _SECRET = "GITCELLAR_SECRET"  # noqa: S105 (the variable's name)
 @click.option("--from-start", is_flag=True, help="With --follow: tell also what happened before the first look.")
 @click.option("--place", metavar="FILE", help="With --follow: where the place is kept.")
 @click.option("--exec", "command", metavar="CMD", help="Run this for each, with the event on stdin and as variables.")
-@click.option("--post", "url", metavar="URL", help=f"Post each there, signed with the secret that {_SECRET} holds.")
+@click.option("--post", "url", metavar="URL", help=f"Post each there, signed with the secret in {_SIGNING_VARIABLE}.")
 @from_repository
 @in_path
 @click.pass_context
@@ -144,7 +144,7 @@ def _find_sinks(
         words = split_command(command)
         sinks.append(lambda happening: _run(words, happening, where))
     if url is not None:
-        secret = os.environ.get(_SECRET, "").encode() or None
+        secret = os.environ.get(_SIGNING_VARIABLE, "").encode() or None
         sinks.append(lambda happening: post(url, _encode(happening, where), content_type=_CONTENT_TYPE, secret=secret))
     return sinks or [_tell]
 

@@ -9,7 +9,7 @@ import gc
 import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -21,24 +21,28 @@ from gitcellar.doors.cli.output import printable, say
 _INTERRUPTED = 130
 _OUR_BUG = 70
 
-# Verb -> module of this folder, in the order in which they are listed; a module is imported when its verb is used.
-_FAMILIES = {
-    "Set up": ("tracking", ("init", "add")),
-    "Write": ("writing", ("register", "assign", "unassign", "rollback", "promote", "withdraw", "recall", "deprecate")),
-    "Claim": ("claiming", ("approve", "reject", "ratify", "claim", "evaluate", "claims")),
-    "Read": ("reading", ("show", "history", "describe", "resolve")),
-    "Move": ("moving", ("get", "push", "fetch")),
-    "Judge": ("checking", ("check", "doctor")),
-    "Account": ("auditing", ("audit", "verify", "stale")),
-    "Guard": ("hooking", ("hook", "rulesets")),
-    "Promise": ("policing", ("policy", "contract", "gate", "freeze", "unfreeze")),
-    "Tell": ("following", ("event",)),
-    "Deploy": ("deploying", ("reconcile", "diff-live", "index")),
-    "Automate": ("pipelines", ("ci",)),
-    "Serve": ("serving", ("agent",)),
-    "Explain": ("explaining", ("rules", "rule", "schema", "completion")),
+# The verbs of each module of this folder, in the order in which they are listed; it is imported when one is used.
+_FAMILIES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "Set up": {"tracking": ("init", "add")},
+    "Write": {
+        "writing": ("register", "assign", "unassign", "rollback", "promote", "withdraw", "recall", "deprecate"),
+    },
+    "Claim": {"claiming": ("approve", "reject", "ratify", "claim", "evaluate", "claims")},
+    "Read": {"reading": ("show", "history", "describe", "resolve")},
+    "Move": {"moving": ("get", "push", "fetch")},
+    "Judge": {"checking": ("check", "doctor")},
+    "Account": {"auditing": ("audit", "verify", "stale")},
+    "Guard": {"hooking": ("hook", "rulesets")},
+    "Promise": {"policing": ("policy", "contract", "gate", "freeze", "unfreeze")},
+    "Deploy": {
+        "following": ("event",),
+        "deploying": ("reconcile", "diff-live", "index"),
+        "serving": ("agent",),
+        "pipelines": ("ci",),
+    },
+    "Explain": {"explaining": ("rules", "rule", "schema", "completion")},
 }
-_MODULES = {verb: module for module, verbs in _FAMILIES.values() for verb in verbs}
+_MODULES = {verb: module for family in _FAMILIES.values() for module, verbs in family.items() for verb in verbs}
 
 
 class _Verbs(click.Group):
@@ -68,9 +72,9 @@ class _Verbs(click.Group):
             raise click.UsageError(f"{error.message}" + (f" {hint.capitalize()}" if hint else ""), context) from error
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        for family, (_, verbs) in _FAMILIES.items():
+        for family, modules in _FAMILIES.items():
             with formatter.section(family):
-                commands = [(verb, self.get_command(context, verb)) for verb in verbs]
+                commands = [(verb, self.get_command(context, verb)) for verbs in modules.values() for verb in verbs]
                 formatter.write_dl([(verb, command.get_short_help_str(90)) for verb, command in commands if command])
 
 

@@ -50,6 +50,10 @@ in_path = click.option("-C", metavar="PATH", expose_value=False, callback=_set_p
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 as_plain = click.option("--plain", "as_plain", is_flag=True, help="Print tab-separated lines without a header.")
 from_repository = click.option("--repo", metavar="PATH_OR_URL", help="Read this repository; a URL is not cloned.")
+of_models = click.option(
+    "--model", "models", metavar="GLOB", default="**", show_default=True, help="Of the models it matches."
+)
+of_stages = click.option("--stage", "stages", metavar="STAGE", multiple=True, help="This stage alone; may be repeated.")
 model_argument = click.argument("model", shell_complete=_complete_models)
 optional_model = click.argument("model", required=False, shell_complete=_complete_models)
 reference_argument = click.argument("ref", shell_complete=_complete_references)

@@ -6,7 +6,6 @@ import random
 import re
 import time
 from collections.abc import Callable
-from typing import Any
 
 import click
 
@@ -18,21 +17,16 @@ _LONGEST = 60.0
 _JITTER = random.SystemRandom()
 
 
-class Seconds(click.ParamType):  # type: ignore[type-arg] # generic for mypy, not when it runs
-    """A span of time, such as 500ms, 10s, 5m or 1h."""
-
-    name = "time"
-
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
-        """The span in seconds."""
-        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", str(value))
-        if match is None or not float(match[1]):
-            self.fail(f"{value!r} is no span of time: write 10s, 500ms, 5m or 1h", parameter, context)
-        return float(match[1]) * _UNITS[match[2]]
+def parse_span(text: str) -> float:
+    """The seconds of a span of time, such as 500ms, 10s, 5m or 1h. Raise click.BadParameter."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", text)
+    if match is None or not float(match[1]):
+        raise click.BadParameter(f"{text!r} is no span of time: write 10s, 500ms, 5m or 1h")
+    return float(match[1]) * _UNITS[match[2]]
 
 
 every = click.option(
-    "--every", type=Seconds(), default="10s", show_default=True, metavar="TIME", help="How long between two looks."
+    "--every", type=parse_span, default="10s", show_default=True, metavar="TIME", help="How long between two looks."
 )
 
 

@@ -8,15 +8,17 @@ import click
 
 from gitcellar.cellar.rows import SCHEMA
 from gitcellar.core.names import parse_stage_name
-from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path
+from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, of_models
 from gitcellar.doors.cli.output import bar, print_json, say
-from gitcellar.doors.cli.pacing import Seconds, every, repeat
+from gitcellar.doors.cli.pacing import every, parse_span, repeat
+from gitcellar.doors.cli.steps import spell_step, step_row
 from gitcellar.gitops.agents import Agent, Look, Orders
 from gitcellar.gitops.origins import GitOrigin, IndexOrigin, Origin
 from gitcellar.gitops.rows import AgentDocument
 from gitcellar.store.commands import split_command
 from gitcellar.store.environment import find_host
 from gitcellar.store.http import is_url
+from gitcellar.store.serving import Layout
 
 _WORDS = {"changed": "Serving", "removed": "Removed", "held": "Held"}
 
@@ -26,12 +28,12 @@ _WORDS = {"changed": "Serving", "removed": "Removed", "held": "Held"}
 @click.option("--index", metavar="URL|DIR", help="Read an index in place of Git.")
 @click.option("--signers", metavar="FILE", help="With --index: who may sign it, as ssh-keygen reads it.")
 @click.option("--stage", metavar="STAGE", required=True, help="What is in this stage is served.")
-@click.option("--model", "models", metavar="GLOB", default="**", show_default=True, help="Of the models it matches.")
+@of_models
 @click.option("--into", metavar="DIR", required=True, help="The folder that is kept.")
 @click.option("--layout", type=click.Choice(["plain", "triton"]), default="plain", show_default=True, help="Its form.")
 @click.option("--on-change", metavar="CMD", help="Run after each change; where it fails, that is taken back.")
 @click.option("--check", metavar="CMD|URL", help="Must succeed after each change, or that is taken back.")
-@click.option("--within", type=Seconds(), default="30s", show_default=True, metavar="TIME", help="… in that time.")
+@click.option("--within", type=parse_span, default="30s", show_default=True, metavar="TIME", help="… in that time.")
 @click.option("--keep", type=click.IntRange(1), default=3, show_default=True, help="How many versions stay here.")
 @click.option("--report", metavar="DIR|URL", help="Where it is said what is served, at each look.")
 @click.option("--site", metavar="NAME", help="The name of this site in reports.  [default: the machine's]")
@@ -48,7 +50,7 @@ def agent(
     stage: str,
     models: str,
     into: str,
-    layout: str,
+    layout: Layout,
     on_change: str | None,
     check: str | None,
     within: float,
@@ -79,7 +81,7 @@ def agent(
         models,
         Path(into),
         site or find_host(),
-        layout,  # type: ignore[arg-type]
+        layout,
         tuple(split_command(on_change)) if on_change else (),
         ((check,) if is_url(check) else tuple(split_command(check))) if check else (),
         within,
@@ -102,11 +104,7 @@ def agent(
 
 def _tell(found: Look, said: set[str]) -> None:
     """What is new since the last look: a fleet's logs are read by people."""
-    lines = {
-        f"{step.slot}{f' at {step.version}' if step.version else ''}{f': {step.reason}' if step.reason else ''}": step
-        for step in found.steps
-        if step.status in _WORDS
-    }
+    lines = {spell_step(step): step for step in found.steps if step.status in _WORDS}
     for line, step in lines.items():
         if line not in said:
             say(_WORDS[step.status], line)
@@ -120,10 +118,7 @@ def _print(found: Look, site: str) -> None:
     document: AgentDocument = {
         "schema": SCHEMA,
         "site": site,
-        "stages": [
-            {"slot": step.slot, "status": step.status, "version": step.version, "reason": step.reason}
-            for step in found.steps
-        ],
+        "stages": list(map(step_row, found.steps)),
         "faults": list(found.faults),
     }
     print_json(document)
