@@ -5,16 +5,16 @@ May import core, policy, store and its own floor.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from gitcellar.cellar.authority import Proven, prove_objects, with_authority
 from gitcellar.cellar.policies import fetch_policy, read_policy
 from gitcellar.cellar.reading import read_state, unknown_model
-from gitcellar.core.chain import read_links
+from gitcellar.core.chain import read_links, walk_back
 from gitcellar.core.events import Registered
 from gitcellar.core.names import ModelName, find_model_name
-from gitcellar.core.proof import WARNINGS, Code, Evidence, Suspicion, find_suspicions
+from gitcellar.core.proof import Code, Evidence, Suspicion, find_suspicions
 from gitcellar.core.state import replay_events
 from gitcellar.core.tag_objects import TagObject, find_tag_object
 from gitcellar.core.tags import find_tag_name, model_patterns, tip_ref
@@ -26,6 +26,7 @@ from gitcellar.policy.settings import ModelRules
 from gitcellar.store.git import GitRepository
 from gitcellar.store.git_remote import RefSource, cloned
 
+_CODES: Mapping[str, Code] = {"A001": "unsigned", "A007": "unchained"}  # of the rules that verify tells by their own
 _TAGS, _TIPS, _TRACKED = "refs/tags/", "refs/gitcellar/", "refs/gitcellar-remotes"
 
 
@@ -40,7 +41,7 @@ class Proof:
     @property
     def ok(self) -> bool:
         """Whether nothing is worse than a warning."""
-        return all(suspicion.code in WARNINGS for _, suspicion in self.suspicions)
+        return not any(suspicion.grave for _, suspicion in self.suspicions)
 
 
 def verify(
@@ -78,6 +79,8 @@ def verify_tags(
         raise unknown_model(repository, model)
     names = [model] if model is not None else sorted(held)
     objects = _read_chain(repository, [*refs.values(), *(remembered[name] for name in names if name in remembered)])
+    links = read_links({object_id: tag.message for object_id, tag in objects.items()})
+    tips = {name: refs.get(tip_ref(name)) for name in names}
     found = [
         (name, suspicion)
         for name in names
@@ -86,20 +89,27 @@ def verify_tags(
                 name,
                 held[name],
                 objects,
-                refs.get(tip_ref(name)),
+                links,
+                tips[name],
                 remembered.get(name),
                 _registrations(held.get(name.base, {})) if name.kind == "project" else {},
             )
         )
     ]
-    found += _check_authority(repository, {name: held[name] for name in names}, policy)
-    return Proof(tuple(names), sum(len(held[name]) for name in names), tuple(found))
+    chains = {name: frozenset(walk_back(tip, links)) for name, tip in tips.items()}
+    judged = _check_policy(repository, {name: held[name] for name in names}, chains, policy)
+    graver = {(name, suspicion.tag) for name, suspicion in judged if suspicion.code == "unchained"}
+    found = [(name, each) for name, each in found if each.code != "unchained" or (name, each.tag) not in graver]
+    return Proof(tuple(names), sum(len(held[name]) for name in names), (*found, *judged))
 
 
-def _check_authority(
-    repository: GitRepository, held: Mapping[ModelName, Mapping[str, str]], policy: Policy
+def _check_policy(
+    repository: GitRepository,
+    held: Mapping[ModelName, Mapping[str, str]],
+    chains: Mapping[ModelName, Container[str]],
+    policy: Policy,
 ) -> list[tuple[ModelName, Suspicion]]:
-    """What was signed by nobody who may, held against the policy by the same judge as what is proposed."""
+    """What was signed by nobody who may or stands in no chain, by the same judge as what is proposed."""
     found: list[tuple[ModelName, Suspicion]] = []
     acts: list[Act] = []
     for model, tags in held.items():
@@ -111,26 +121,29 @@ def _check_authority(
             for tag, object_id in tags.items()
             if object_id in proven and proven[object_id].forged
         ]
-        if not rules.people:
+        if not rules.people and not rules.chained:
             continue
-        replayed = list(_replay(repository, model, rules))
+        replayed = list(_replay(repository, model, rules, chains[model]))
         tail = _find_unsigned_tail([act.tags[0].written for act in replayed], proven)
         if tail and not rules.signed:
-            found.append((model, Suspicion("unsigned-tail", tail[0], f"the last {len(tail)} events are not signed")))
+            found.append(
+                (model, Suspicion("unsigned-tail", tail[0], f"the last {len(tail)} events are not signed", grave=False))
+            )
         acts += replayed
-    told = {(model, suspicion.tag) for model, suspicion in found if suspicion.code not in WARNINGS}
+    told = {(model, suspicion.tag) for model, suspicion in found if suspicion.grave}
     for act in with_authority(repository, acts, now=None):
         for violation in judge(Change(act.day, (act,)), family="A").violations:
-            code: Code = "unsigned" if violation.rule == "A001" else "no-right"
+            code = _CODES.get(violation.rule, "no-right")
             if (act.model, violation.subject) not in told:
                 found.append((act.model, Suspicion(code, violation.subject, violation.message)))
     return found
 
 
-def _replay(repository: GitRepository, model: ModelName, rules: ModelRules) -> Iterable[Act]:
+def _replay(repository: GitRepository, model: ModelName, rules: ModelRules, chain: Container[str]) -> Iterable[Act]:
     """Each event of a model as an act, after those before it."""
     for event, state in replay_events(model, (), read_state(repository, model).events):
-        written = WrittenTag(event.tag, "tag", event.tag, object_id=event.object_id)
+        chained = event.object_id in chain
+        written = WrittenTag(event.tag, "tag", event.tag, object_id=event.object_id, chained=chained)
         yield Act(model, (ProposedTag(model, event.fact, event.commit or "", written),), state, rules)
 
 

@@ -6,7 +6,7 @@ its own floor that gather.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -23,7 +23,7 @@ from gitcellar.core.names import ModelName, find_model_name
 from gitcellar.core.pushes import PushedRef
 from gitcellar.core.state import ModelState, fold_events, replay_events
 from gitcellar.core.tag_objects import MAX_BYTES, TagObject, find_tag_object
-from gitcellar.core.tags import find_tag_name, model_patterns, parse_listing
+from gitcellar.core.tags import find_tag_name, model_patterns, parse_listing, tip_ref
 from gitcellar.core.trailers import parse_message
 from gitcellar.core.versions import Version
 from gitcellar.policy.change import Act, Change, ProposedRef, ProposedTag, TipStep, WrittenTag
@@ -178,8 +178,9 @@ class _Gathering:
         before, after = self.known.get(model, []), self.new_events[model]
         digests = self.digests.get(model, {})
         base = self.state_with_new(model.base) if model.kind == "project" else None
+        chain = self.find_chain(model) if self.rules_of(model).chained and self.occasion.whole else None
         for event, state in replay_events(model, before, after):
-            proposed = ProposedTag(model, event.fact, event.commit or event.object_id, self.describe(event))
+            proposed = ProposedTag(model, event.fact, event.commit or event.object_id, self.describe(event, chain))
             act = Act(
                 model,
                 (proposed,),
@@ -202,14 +203,25 @@ class _Gathering:
         """A base's state after the push, for a base and what is tuned from it may come together."""
         return fold_events(model, [*self.known.get(model, []), *self.new_events.get(model, [])])
 
-    def describe(self, event: Event) -> WrittenTag:
+    def describe(self, event: Event, chain: Collection[str] | None) -> WrittenTag:
         found = self.objects.get(event.object_id)
         if found is None:
             header = self.headers.get(event.object_id)
             # A tag object that git would not have written is judged as none.
             kind = "commit" if header is None or header.kind != "tag" else "malformed"
             return WrittenTag(event.tag, kind)
-        return WrittenTag(event.tag, "tag", found.field, found.target_kind, event.object_id)
+        chained = event.object_id in chain if chain is not None else None
+        return WrittenTag(event.tag, "tag", found.field, found.target_kind, event.object_id, chained)
+
+    def find_chain(self, model: ModelName) -> set[str]:
+        """The objects among those that are pushed to which the model's pushed tip leads back."""
+        tip = next((pushed.new for pushed in self.pushed if pushed.ref == tip_ref(model)), None)
+        return set(walk_back(tip, self.links))
+
+    @cached_property
+    def links(self) -> dict[str, str | None]:
+        """Which event each pushed one follows."""
+        return read_links({object_id: tag.message for object_id, tag in self.objects.items()})
 
     def digest_of(self, event: Event) -> Digest | None:
         found = self.objects.get(event.object_id)
@@ -274,7 +286,7 @@ class _Gathering:
         """Whether the chain leads from `new` back to `old`."""
         if old is None:
             return True
-        links = read_links({object_id: tag.message for object_id, tag in self.objects.items()})
+        links = dict(self.links)
         chain = walk_back(new, links)
         if old not in chain and links.get(chain[-1] if chain else new) != old:
             details = self.repository.read_details(model_patterns(model))

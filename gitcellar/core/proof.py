@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from gitcellar.core.chain import read_links, walk_back
+from gitcellar.core.chain import walk_back
 from gitcellar.core.lineage import find_base
 from gitcellar.core.names import ModelName
 from gitcellar.core.tag_objects import TagObject
@@ -33,17 +33,16 @@ Code = Literal[
     "unchained",
     "no-tip",
 ]
-# What plain git and GTO leave behind is no attack.
-WARNINGS: frozenset[Code] = frozenset({"unsigned-tail", "unchained", "no-tip"})
 
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """What does not fit. `tag` is where it shows; `code` is stable."""
+    """What does not fit. `tag` is where it shows; `code` is stable. What is not `grave` is a warning."""
 
     code: Code
     tag: str
     message: str
+    grave: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +50,15 @@ class Evidence:
     """Everything about one model that refs and tag objects say.
 
     `held` are its registry tags with the objects that they hold, `objects` every tag object that could be read, also of
-    events whose tags are gone. `tip` is where the chain begins, `remembered` where a remote's began when it was asked
-    last. `bases` are the registrations of the rack's base model.
+    events whose tags are gone, and `links` which event each follows; both may hold other models' too. `tip` is where
+    the chain begins, `remembered` where a remote's began when it was asked last. `bases` are the registrations of the
+    rack's base model.
     """
 
     model: ModelName
     held: Mapping[str, str]
     objects: Mapping[str, TagObject]
+    links: Mapping[str, str | None]
     tip: str | None
     remembered: str | None
     bases: Mapping[Version, str]
@@ -65,13 +66,12 @@ class Evidence:
 
 def find_suspicions(evidence: Evidence) -> list[Suspicion]:
     """Everything that does not fit, worst first; empty for a model whose history is whole."""
-    links = read_links({object_id: tag.message for object_id, tag in evidence.objects.items()})
-    chain = walk_back(evidence.tip, links)
+    chain = walk_back(evidence.tip, evidence.links)
     found = [
         *_check_objects(evidence),
-        *_check_chain(evidence, chain, links),
+        *_check_chain(evidence, chain),
         *_check_remembered(evidence, chain),
-        *_check_forks(evidence, chain, links),
+        *_check_forks(evidence, chain),
         *_check_bases(evidence),
     ]
     told = {suspicion.tag for suspicion in found}
@@ -101,7 +101,7 @@ def _check_trailers(tag: str, found: TagObject) -> Iterator[Suspicion]:
             yield Suspicion("contradicts", tag, f"its message says {key}: {written}")
 
 
-def _check_chain(evidence: Evidence, chain: list[str], links: Mapping[str, str | None]) -> Iterator[Suspicion]:
+def _check_chain(evidence: Evidence, chain: list[str]) -> Iterator[Suspicion]:
     after = "the tip"
     for object_id in chain:
         name = evidence.objects[object_id].field
@@ -112,7 +112,7 @@ def _check_chain(evidence: Evidence, chain: list[str], links: Mapping[str, str |
             message = f"it held {object_id[:12]} when {after} followed it, and holds {holds[:12]} now"
             yield Suspicion("moved", name, message)
         after = name
-    lost = links.get(chain[-1]) if chain else evidence.tip
+    lost = evidence.links.get(chain[-1]) if chain else evidence.tip
     if lost is not None and lost not in chain:
         yield Suspicion("deleted", after, f"it follows {lost[:12]}, and no tag holds that event any more")
 
@@ -126,10 +126,10 @@ def _check_remembered(evidence: Evidence, chain: list[str]) -> Iterator[Suspicio
     yield Suspicion("rewound", name, "it was the newest event when the remote was asked last, and leads nowhere now")
 
 
-def _check_forks(evidence: Evidence, chain: list[str], links: Mapping[str, str | None]) -> Iterator[Suspicion]:
+def _check_forks(evidence: Evidence, chain: list[str]) -> Iterator[Suspicion]:
     followers: dict[str, dict[str, str]] = {}
     for tag, object_id in evidence.held.items():
-        before = links.get(object_id)
+        before = evidence.links.get(object_id)
         if before is not None:
             # One object under two names is a replay, and no fork.
             followers.setdefault(before, {}).setdefault(object_id, tag)
@@ -152,9 +152,12 @@ def _check_bases(evidence: Evidence) -> Iterator[Suspicion]:
 
 
 def _check_unchained(evidence: Evidence, chain: list[str]) -> Iterator[Suspicion]:
-    loose = [tag for tag, object_id in evidence.held.items() if object_id not in chain]
+    known = set(chain)
+    loose = [tag for tag, object_id in evidence.held.items() if object_id not in known]
     if evidence.tip is None and loose:
-        yield Suspicion("no-tip", loose[-1], "the model has no tip, so nobody can tell whether events are missing")
+        message = "the model has no tip, so nobody can tell whether events are missing"
+        yield Suspicion("no-tip", loose[-1], message, grave=False)
         return
     for tag in loose:
-        yield Suspicion("unchained", tag, "no later event names it: it could go unnoticed, as what git or GTO wrote")
+        message = "no later event names it: it could go unnoticed, as what git or GTO wrote"
+        yield Suspicion("unchained", tag, message, grave=False)

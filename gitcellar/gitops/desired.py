@@ -29,7 +29,6 @@ from gitcellar.core.errors import CellarError
 from gitcellar.core.lineage import find_checkpoint
 from gitcellar.core.manifest import Entry
 from gitcellar.core.names import ModelName, parse_model_name
-from gitcellar.core.proof import WARNINGS
 from gitcellar.core.tags import model_patterns, tip_ref
 from gitcellar.core.trailers import parse_message
 from gitcellar.policy.config import Policy
@@ -124,7 +123,7 @@ def _find_fault(repository: GitRepository, model: ModelName, tips: Mapping[str, 
         proof = verify_tags(repository, model, remembered, policy)
     except CellarError as error:
         return str(error)
-    grave = [found for _, found in proof.suspicions if found.code not in WARNINGS]
+    grave = [found for _, found in proof.suspicions if found.grave]
     return f"{grave[0].code}: {grave[0].tag}: {grave[0].message}" if grave else None
 
 

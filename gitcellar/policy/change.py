@@ -27,7 +27,8 @@ class WrittenTag:
 
     `kind` is the type of the object that the ref would hold, or `malformed` for a tag that git would not write; `field`
     the name that a tag object has inside, `target_kind` the type of what it points at, and
-    `object_id` the object itself.
+    `object_id` the object itself. `chained` says whether the chain of its model's tip leads back to it; None where that
+    was not asked, or cannot be known.
     """
 
     name: str
@@ -35,6 +36,7 @@ class WrittenTag:
     field: str | None = None
     target_kind: str | None = None
     object_id: str | None = None
+    chained: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "contract": "optional",
     "environment": "optional",
     "signed": "optional",
+    "chained": "optional",
 }
 # Mappings of which a later section may refine one key and leave the others.
 _BY_KEY = ("rules", "required_for")
@@ -153,6 +154,7 @@ class Policy:
             {key.partition(".")[2]: value for key, value in said.items() if key.startswith("rules.")},
             self.exceptions,
             said["signed"] == "required",
+            said["chained"] == "required",
             self.freezes,
             self.people,
             said.get("cellar"),
@@ -183,7 +185,7 @@ def parse_policy(content: bytes, file: str = FILE, *, signers: bytes = b"") -> P
     people = merge_people({name: _read_person(person) for name, person in section.people.items()}, listed)
     policy = Policy(section, document, people)
     faults = [document.fault(("people", name), message) for name, message in find_shared_keys(people)]
-    faults += [*_find_unasked(policy), *_find_short(policy)]
+    faults += [*_find_unasked(policy), *_find_short(policy), *_find_loose(policy)]
     if faults:
         raise DocumentError(faults)
     return policy
@@ -214,6 +216,14 @@ def _find_short(policy: Policy) -> Iterator[Fault]:
                 if able < count:
                     message = f"{name} asks for {count} of the role {role}, and {able} of the people have it"
                     yield Fault(policy.document.file, setting.line or 1, ("stages", name), message)
+
+
+def _find_loose(policy: Policy) -> Iterator[Fault]:
+    """A chain that is asked for where there are no tips to end it."""
+    for setting in policy.settings() if not policy.content.coordination else ():
+        if (setting.key, setting.value) == ("chained", "required"):
+            message = "a chain ends at its model's tip, and with 'coordination: off' there are no tips"
+            yield Fault(policy.document.file, setting.line or 1, (setting.key,), message)
 
 
 def _read_person(section: PersonSection | None) -> Person:

@@ -207,6 +207,9 @@ class ModelSection(_Strict):
     signed: Literal["optional", "required"] | None = Field(
         default=None, description="whether every event is signed by one of the people"
     )
+    chained: Literal["optional", "required"] | None = Field(
+        default=None, description="whether every event stands in the chain that its model's tip ends"
+    )
     files: FilesSection | None = Field(default=None, description="the files of a model's folder")
     max_size: ByteSize | None = Field(default=None, description="of a checkpoint, such as 20GB")
     rules: dict[RuleId, Annotated[Severity, BeforeValidator(_read_off)]] | None = Field(

@@ -190,6 +190,7 @@ class ModelRules:
     severities: Mapping[str, Severity] = field(default_factory=dict)
     exceptions: tuple[RuleException, ...] = ()
     signed: bool = False
+    chained: bool = False
     freezes: tuple[Freeze, ...] = ()
     people: People = field(default_factory=People)
     cellar: str | None = None

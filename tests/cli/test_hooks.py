@@ -270,6 +270,23 @@ def test_what_breaks_the_policy_is_refused_at_both_doors(
     assert git(guarded.remote, "for-each-ref") == before
 
 
+@pytest.mark.parametrize("door", ["pre-push", "pre-receive"])
+def test_where_the_policy_asks_for_a_chain_nothing_is_written_past_it(guarded: Bench, door: str) -> None:
+    options = () if door == "pre-push" else ("--no-verify",)
+    with open(guarded.work / "gitcellar.yaml", "a") as policy:
+        policy.write("chained: required\n")
+    train(guarded)
+    tag(guarded, "vit-l/base@1.1")
+    assert reasons(push(guarded, "vit-l/base@1.1", options=options)) == ["A007 vit-l/base@1.1"]
+    guarded.git("tag", "-d", "vit-l/base@1.1")
+    # What gitcellar writes stands in the chain, and its tip goes with it.
+    assert guarded.gitcellar("register", "vit-l/base").status == 0
+    assert reasons(push(guarded, "vit-l/base@1.1", options=options)) == ["A007 vit-l/base@1.1"]
+    assert push(guarded, "vit-l/base@1.1", "refs/gitcellar/vit-l/base@tip", options=options).status == 0
+    assert guarded.gitcellar("assign", "vit-l/base@1.1", "staging", "--push").status == 0
+    assert guarded.gitcellar("check", "--all").status == 0
+
+
 def test_a_tip_is_not_pushed_without_its_tag(guarded: Bench) -> None:
     # This clone has the tag, so only the server can tell that it never came.
     refused = push(guarded, *tip_without_its_tag(guarded))

@@ -139,6 +139,17 @@ def test_what_git_alone_wrote_is_warned_of(lived: Bench) -> None:
     assert (done.status, done.out.split("\t")[:3]) == (0, ["warning", "unchained", "vit-l/base#archived#4"])
 
 
+def test_the_policy_may_say_that_what_stands_in_no_chain_is_an_error(lived: Bench) -> None:
+    tag(lived, "vit-l/base#archived#4")
+    (lived.work / "gitcellar.yaml").write_text("chained: required\n")
+    lived.commit()
+    lived.git("push", "-q", "origin", "main", "vit-l/base#archived#4")
+    for options in ([], ["--repo", lived.url]):
+        done = lived.gitcellar("verify", "--plain", *options)
+        assert (done.status, done.out.split("\t")[:3]) == (1, ["error", "unchained", "vit-l/base#archived#4"])
+        assert done.out.count("\n") == 1
+
+
 def test_a_policy_that_cannot_be_had_is_no_policy_that_allows(lived: Bench) -> None:
     policy = f"signed: required\npeople: {{ada@example.com: {{keys: [{public_key(lived, 'ada')}]}}}}\n"
     (lived.work / "gitcellar.yaml").write_text(policy)

@@ -49,6 +49,7 @@ contract: required
 environment: locked
 files: {required: [README.md]}
 max_size: 2GB
+chained: required
 exceptions:
   - {rule: V003, match: "vit-l/*", reason: the import of 2025, until: 2026-12-31}
 models:
@@ -66,7 +67,8 @@ models:
         environment_locked=True,
         files=FileRules(("README.md",), ("*.py",)),
         max_size=2_000_000_000,
-        exceptions=(RuleException("V003", "vit-l/*", "the import of 2025", "2026-12-31", 12),),
+        chained=True,
+        exceptions=(RuleException("V003", "vit-l/*", "the import of 2025", "2026-12-31", 13),),
     )
 
 
@@ -129,6 +131,10 @@ def test_a_star_stays_within_a_part(glob: str, name: str, expected: bool) -> Non
         (
             b"models:\n  - {match: x, scheme: calver}",
             "gitcellar.yaml:2: models.0.scheme: input should be 'cellar' or 'semver'",
+        ),
+        (
+            b"coordination: off\nmodels:\n- {match: a/b, chained: required}",
+            "gitcellar.yaml:3: chained: a chain ends at its model's tip, and with 'coordination: off' there are no tips",
         ),
         (b"coordination: maybe", "gitcellar.yaml:1: coordination: input should be"),
         (b"[]", "gitcellar.yaml:1: input should be a valid dictionary"),

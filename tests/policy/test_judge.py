@@ -101,6 +101,13 @@ def pushed(act: Act, *, kind: str = "tag", field: str | None = None, target: str
     return replace(act, tags=tags)
 
 
+def chained(stands: bool | None) -> Act:
+    act = pushed(registration("vit-l/base", "1.0", rules=ModelRules(chained=True)))
+    return replace(
+        act, tags=tuple(replace(t, written=replace(t.written, chained=stands)) for t in act.tags if t.written)
+    )
+
+
 def ref(name: str, old: str | None = None, new: str | None = HERE, **known: Any) -> ProposedRef:
     model = ModelName(known.pop("model")) if "model" in known else None
     return ProposedRef(name, old, new, DEFAULT, model, **known)
@@ -208,6 +215,8 @@ LOCKED = ModelRules(environment_locked=True)
 FOLDER = ModelRules(files=FileRules(("README.md",), ("*.py", "docs/**")))
 
 ALLOWED: dict[str, Act | ProposedRef | Declaration] = {
+    "an event in the chain": chained(True),
+    "an event of which nobody knows": chained(None),
     "other weights": with_checkpoints("1.2.2", "b", **{"1_2_1": "a"}),
     "first base": registration("vit-l/base", "0.1"),
     "first base 0.0": registration("vit-l/base", "0.0"),
@@ -435,6 +444,10 @@ REFUSED: dict[str, tuple[Act | ProposedRef | Declaration, list[str]]] = {
     "an event that nobody signed": (
         replace(registration("vit-l/base", "1.0", rules=SIGNED), signer=NOBODY),
         ["A001 vit-l/base@1.0: it is not signed"],
+    ),
+    "an event outside the chain": (
+        chained(False),
+        ["A007 vit-l/base@1.0: the tip of vit-l/base does not lead back to it, so it could go unnoticed"],
     ),
     "assigned by somebody else": (
         promoted("ada", "ada", "ben"),

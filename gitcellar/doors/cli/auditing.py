@@ -16,7 +16,6 @@ from gitcellar.cellar.staleness import Limits, find_stale
 from gitcellar.cellar.verdict_rows import AuditDocument, AuditRow, StaleDocument, StaleRow, SuspicionRow, VerifyDocument
 from gitcellar.core.errors import NO
 from gitcellar.core.names import parse_model_name
-from gitcellar.core.proof import WARNINGS
 from gitcellar.doors.cli.options import (
     as_json,
     as_plain,
@@ -120,7 +119,7 @@ def verify(
         {
             "model": suspected.text,
             "code": found.code,
-            "level": "warning" if found.code in WARNINGS else "error",
+            "level": "error" if found.grave else "warning",
             "tag": found.tag,
             "message": found.message,
         }

@@ -65,6 +65,15 @@ A006 = Rule(
 
 What to do: each of them runs `gitcellar approve --policy COMMIT --push`; then push the commit.""",
 )
+A007 = Rule(
+    "A007",
+    "an event stands in the chain of its model",
+    """Where gitcellar.yaml says `chained: required`, every event names the one before it, and the model's tip leads
+back to all of them. An event that stands outside, as plain git and GTO write them, could be deleted later and nobody
+would notice.
+
+What to do: let gitcellar write the tag and push it (gitcellar register, gitcellar assign, gitcellar push MODEL).""",
+)
 _KEY_HINT = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub; have it listed in people:"
 
 
@@ -131,6 +140,14 @@ def check_mended(act: Act) -> Iterable[Violation]:
             yield A005.violation(act.tag_of(proposed), message, hint=f"gitcellar ratify '{act.model}#{stage}'")
 
 
+def check_chained(act: Act) -> Iterable[Violation]:
+    for proposed in act.tags if act.rules.chained else ():
+        if proposed.written is not None and proposed.written.chained is False:
+            message = f"the tip of {act.model} does not lead back to it, so it could go unnoticed"
+            hint = f"let gitcellar write it, and push it with its tip: gitcellar push {act.model}"
+            yield A007.violation(act.tag_of(proposed), message, hint=hint)
+
+
 def find_bypass(act: Act, proposed: ProposedTag) -> bool:
     """Whether the event just before an assignment broke the glass for it."""
     if not isinstance(proposed.fact, Assigned):
@@ -182,5 +199,6 @@ ACT_CHECKS: tuple[Check[Act], ...] = (
     Check(A003, check_approvals),
     Check(A004, check_claims),
     Check(A005, check_mended),
+    Check(A007, check_chained),
 )
 REF_CHECKS: tuple[Check[ProposedRef], ...] = (Check(A006, check_policy),)
