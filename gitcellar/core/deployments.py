@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from gitcellar.core.errors import InvalidError
-from gitcellar.core.events import Event
+from gitcellar.core.events import Event, Unassigned
 from gitcellar.core.names import ModelName, find_model_name, is_stage_name
 from gitcellar.core.state import ModelState
 from gitcellar.core.tags import find_tag_name
@@ -79,7 +79,8 @@ class Reconciled:
 class Wanted:
     """What a slot should hold by the refs or an index alone; `version` is None for one that should be empty.
 
-    `sequence` is the counter of the stage's last event and `id` its tag's object.
+    `sequence` is the counter of the assignment and `id` its tag's object, of an empty slot those of its last event.
+    `fault` says why nothing can be told of it, as where a version is assigned that nobody registered.
     """
 
     model: ModelName
@@ -87,6 +88,7 @@ class Wanted:
     version: str | None
     sequence: int
     id: str
+    fault: str | None = None
 
     @property
     def slot(self) -> str:
@@ -109,16 +111,26 @@ def find_wanted(states: Iterable[ModelState], stages: Iterable[str] = ()) -> dic
     only = set(stages)
     found: dict[str, Wanted] = {}
     for state in states:
-        last: dict[str, Event] = {}
+        events: dict[str, list[Event]] = {}
         for event in sorted(state.events, key=lambda event: event.fact.counter):
             if event.stage is not None and (event.stage in only if only else event.stage != "archived"):
-                last[event.stage] = event
-        for stage, event in last.items():
-            held = state.stages.get(stage)
-            version = str(held.version) if held else None
-            wanted = Wanted(state.name, stage, version, event.fact.counter, event.object_id)
+                events.setdefault(event.stage, []).append(event)
+        for stage, each in events.items():
+            wanted = _find_wanted(state, stage, each)
             found[wanted.slot] = wanted
     return found
+
+
+def _find_wanted(state: ModelState, stage: str, events: list[Event]) -> Wanted:
+    held, last = state.stages.get(stage), events[-1]
+    if held is not None:
+        assigned = next(event for event in events if event.tag == held.tag)
+        return Wanted(state.name, stage, str(held.version), assigned.fact.counter, assigned.object_id)
+    # A stage is empty where somebody emptied it, and not where its last tag makes no sense.
+    told = next((found.message for found in state.anomalies if found.tag == last.tag), None)
+    fault = f"{last.tag}: {told}" if told else None
+    emptied = [event for event in events if isinstance(event.fact, Unassigned)]
+    return Wanted(state.name, stage, None, last.fact.counter, (emptied or events)[-1].object_id, fault)
 
 
 def settle(before: Reconciled, wanted: Mapping[str, Wanted], faults: Mapping[str, str]) -> list[Step]:
@@ -134,12 +146,14 @@ def settle(before: Reconciled, wanted: Mapping[str, Wanted], faults: Mapping[str
             steps += [hold(slot, before, "it is gone from the registry, or no longer asked for")] if held else []
         elif want.sequence < last:
             steps.append(hold(slot, before, f"the registry says #{want.sequence}, and #{last} was here already"))
+        elif want.fault is not None:
+            steps.append(hold(slot, before, want.fault))
         elif held is not None and want.id == held.id:
             steps.append(Step(slot, "current", held.version))
-        elif held is not None and want.sequence == held.sequence:
-            steps.append(hold(slot, before, f"#{want.sequence} is another object than it was"))
         elif want.version is None:
             steps += [Step(slot, "removed", held.version)] if held else []
+        elif held is not None and want.sequence == held.sequence:
+            steps.append(hold(slot, before, f"#{want.sequence} is another object than it was"))
         else:
             steps.append(Step(slot, "changed", want.version))
     return steps

@@ -50,7 +50,7 @@ class Confirmed:
 def confirm(
     source: RefSource, wanted: Sequence[Wanted], tips: Mapping[str, str], *, ask_storage: bool = True
 ) -> Confirmed:
-    """Verify the models of some slots and describe what each should run.
+    """Verify the models of some slots and describe what each should run, if anything.
 
     `tips` are the newest events that models had before: one that is gone says that history was rewritten. With
     `ask_storage` a checkpoint has to be on its DVC remote. What cannot be told of a slot is its fault.
@@ -64,13 +64,13 @@ def confirm(
         for each in wanted:
             fault = rewritten[each.model]
             try:
-                found = None if fault else _describe(repository, each, ask_storage=ask_storage)
+                found = _describe(repository, each, ask_storage=ask_storage) if fault is None else None
             except CellarError as error:
                 found, fault = None, str(error)
             if found is not None:
                 confirmed.deployments[each.slot] = found
-            else:
-                confirmed.faults[each.slot] = fault or f"#{each.sequence} changed while it was read"
+            if fault is not None:
+                confirmed.faults[each.slot] = fault
         known = repository.find_refs([tip_ref(model) for model in models])
         for model in models:
             if rewritten[model] is None and tip_ref(model) in known:
@@ -97,8 +97,9 @@ def advance(
     states = [state for state in states if matches(models, state.name.text)]
     wanted = find_wanted(states, stages)
     steps = leave_alone(settle(before, wanted, {}), wanted, passed_over)
-    changed = [wanted[step.slot] for step in steps if step.status == "changed"]
-    confirmed = confirm(source, changed, before.tips, ask_storage=ask_storage)
+    # To serve nothing is a change too, and one that a lost tag must not bring about.
+    doubtful = [wanted[step.slot] for step in steps if step.status in ("changed", "removed")]
+    confirmed = confirm(source, doubtful, before.tips, ask_storage=ask_storage)
     steps = [hold(s.slot, before, confirmed.faults[s.slot]) if s.slot in confirmed.faults else s for s in steps]
     after = carry_out(before, steps, wanted, confirmed.deployments)
     return replace(after, tips={**before.tips, **confirmed.tips}), steps
@@ -128,15 +129,15 @@ def _find_fault(repository: GitRepository, model: ModelName, tips: Mapping[str, 
 
 
 def _describe(repository: GitRepository, wanted: Wanted, *, ask_storage: bool) -> Deployment | None:
-    """What a slot should run; None where the stage changed since the refs were listed."""
+    """What a slot should run, None for nothing. Raise CellarError where it says something else by now."""
     state = read_state(repository, wanted.model)
     held = state.stages.get(wanted.stage)
+    if held is None and wanted.version is None:
+        return None
     event = next((event for event in state.events if event.object_id == wanted.id), None)
-    if held is None or event is None or held.tag != event.tag:
-        return None
-    version = state.find(held.version)
-    if version is None:
-        return None
+    version = state.find(held.version) if held else None
+    if held is None or event is None or held.tag != event.tag or version is None:
+        raise CellarError(f"#{wanted.sequence} changed while it was read")
     entry = read_entry(repository, version.commit, wanted.model)
     if entry is not None and ask_storage:
         _require_stored(repository, version.commit, entry)

@@ -21,7 +21,7 @@ from gitcellar.core.deployments import (
     settle,
 )
 from gitcellar.core.errors import InvalidError
-from gitcellar.core.events import Assigned, Event, Registered
+from gitcellar.core.events import Assigned, Event, Registered, Unassigned
 from gitcellar.core.names import ModelName
 from gitcellar.core.state import fold_events
 from gitcellar.core.versions import parse_version
@@ -109,3 +109,26 @@ def test_a_slot_is_current_changed_or_held_and_never_goes_back(history: list[int
     expected = "held" if known > len(history) else "current" if known == len(history) else "changed"
     assert step.status == expected
     assert step.version == (f"1.{history[-1]}" if expected == "changed" else held.version)
+
+
+@pytest.mark.parametrize(
+    ("later", "status"),
+    [
+        ([Event(Unassigned("production", 3), "vit-l/base#production!#3", "e3", "c1")], "removed"),
+        # GTO's form without a counter counts after everything.
+        ([Event(Unassigned("production", 0), "vit-l/base#production!", "e0", "c1")], "removed"),
+        # What was displaced already is taken out once more, as plain git and GTO let anybody do.
+        ([Event(Unassigned("production", 3), "vit-l/base#production!#3", "e3", "c0")], "current"),
+        ([Event(Assigned("production", 3), "vit-l/base#production#3", "e3", "nowhere")], "held"),
+        ([Event(Assigned("production", 3), "vit-l/base#production#3", "e3", None)], "current"),
+    ],
+    ids=["emptied", "emptied uncounted", "another version taken out", "nothing is registered there", "lightweight"],
+)
+def test_only_a_stage_that_somebody_emptied_is_empty(later: list[Event], status: str) -> None:
+    name = ModelName("vit-l/base")
+    registered = [Event(Registered(parse_version(f"1.{n}")), f"vit-l/base@1.{n}", f"r{n}", f"c{n}") for n in range(2)]
+    events = [Event(Assigned("production", n), f"vit-l/base#production#{n}", f"e{n}", f"c{n - 1}") for n in (1, 2)]
+    slot = "vit-l/base#production"
+    before = Reconciled(deployments={slot: replace(GOOD, version="1.1", sequence=2, id="e2")}, sequences={slot: 2})
+    (step,) = settle(before, find_wanted([fold_events(name, [*registered, *events, *later])]), {})
+    assert step.status == status

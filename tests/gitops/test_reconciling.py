@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -132,6 +135,22 @@ def test_what_cannot_be_verified_stays_as_it_was(live: Bench) -> None:
     assert not outcome.ok
     assert not outcome.changed
     assert "moved" in str(held(outcome))
+    assert versions(target) == ["vit-l/base#production 1.0"]
+
+
+def test_nothing_is_taken_away_by_a_tag_that_is_lost_or_makes_no_sense(live: Bench) -> None:
+    target = live.folder / "deploy"
+    into(live, target)
+    root = live.git("rev-list", "--max-parents=0", "HEAD")
+    live.git("tag", "-a", "-m", "x", "vit-l/base#production#2", root)
+    live.git("push", "-q", "origin", "vit-l/base#production#2")
+    assert "no version is registered at" in str(held(into(live, target)))
+    git(live.remote, "update-ref", "-d", "refs/tags/vit-l/base#production#2")
+    # Somebody with the server's disk hides that the version was ever registered, and empties the stage.
+    live.git("tag", "-d", "vit-l/base#production#2")
+    assert live.gitcellar("unassign", "vit-l/base", "production", "--push").status == 0
+    git(live.remote, "update-ref", "-d", "refs/tags/vit-l/base@1.1")
+    assert "deleted: vit-l/base@1.1" in str(held(into(live, target)))
     assert versions(target) == ["vit-l/base#production 1.0"]
 
 
@@ -278,6 +297,30 @@ def test_the_command_says_what_it_did(live: Bench) -> None:
     again = live.gitcellar("reconcile", "--repo", live.url, "--to", "deploy")
     assert again.err == "Nothing to do: deploy says already what should run\n"
     assert live.gitcellar("reconcile", "--to", "file:///nowhere.git#main").status == 4
+
+
+def test_what_is_held_is_an_event_told_until_it_is_taken_and_then_no_more(live: Bench) -> None:
+    command = ("reconcile", "--repo", live.url, "--to", "deploy", "--exec")
+    assert live.gitcellar(*command, "false").status == 0
+    live.assign("vit-l/base@1.1", "production", push=True)
+    git(live.remote, "update-ref", "refs/tags/vit-l/base@1.1", git(live.remote, "rev-parse", "vit-l/base@1.0"))
+    refused = live.gitcellar(*command, "false")
+    assert refused.status == 3
+    assert "false ended with exit code 1 for held" in refused.err
+    takes = ("sh -c 'cat >> told; echo >> told'", "--watch", "--every", "100ms")
+    program = Path(sys.executable).with_name("gitcellar")
+    watching = subprocess.Popen([program, *command, *takes], cwd=live.work, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    while not (live.work / "told").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    time.sleep(1)  # several looks
+    watching.kill()
+    assert watching.communicate()[1].count("Held:") == 1
+    (told,) = (live.work / "told").read_text().splitlines()
+    event = json.loads(told)
+    assert (event["type"], event["data"]["model"], event["data"]["version"]) == ("held", "vit-l/base", "1.0")
+    assert event["data"]["message"].startswith("vit-l/base#production#2: no version is registered at ")
+    assert versions(live.work / "deploy") == ["vit-l/base#production 1.0"]
 
 
 @pytest.mark.parametrize("at", [946684800, 4070908800], ids=["long ago", "long from now"])
