@@ -267,9 +267,14 @@ def event_row(state: ModelState, event: Event, details: Details | None) -> Event
 
 
 def format_time(details: Details) -> str:
-    """When a tag was made, by its tagger's clock, as RFC 3339 in UTC. A time beyond the calendar is its edge."""
+    """When a tag was made, by its tagger's clock."""
+    return format_moment(details.at)
+
+
+def format_moment(at: int) -> str:
+    """Seconds UTC as RFC 3339. A time beyond the calendar is its edge."""
     latest = 253402300799  # 9999-12-31T23:59:59Z
-    return datetime.fromtimestamp(min(max(details.at, 0), latest), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(min(max(at, 0), latest), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def without_empty(values: Mapping[str, Any]) -> dict[str, Any]:

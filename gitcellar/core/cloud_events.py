@@ -5,6 +5,7 @@ The id is the tag object's, so that a repeat is recognised. Source: CloudEvents 
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import shlex
 from collections.abc import Mapping
@@ -18,7 +19,16 @@ from gitcellar.core.state import ModelState
 from gitcellar.core.versions import Version
 
 Kind = Literal[
-    "registered", "assigned", "unassigned", "archived", "claimed", "withdrawn", "deprecated", "rolled-back", "none"
+    "registered",
+    "assigned",
+    "unassigned",
+    "archived",
+    "claimed",
+    "withdrawn",
+    "deprecated",
+    "rolled-back",
+    "held",
+    "none",
 ]
 ARCHIVED = "archived"
 _KINDS: Mapping[type, Kind] = {
@@ -66,6 +76,13 @@ def find_kind(event: Event, before: ModelState) -> Kind:
         )
         return "rolled-back" if returns and (held is None or held.commit != event.commit) else "assigned"
     return _KINDS[type(fact)]
+
+
+def make_held(slot: str, version: str | None, reason: str, at: str) -> Happening:
+    """That a stage stays as it is though something else should run, and why: the same id while that is so."""
+    model, _, stage = slot.rpartition("#")
+    identity = hashlib.sha256("\0".join((slot, version or "", reason)).encode()).hexdigest()
+    return Happening("held", "", identity, model, version, stage, message=reason, at=at)
 
 
 def find_previous(event: Event, before: ModelState) -> Version | None:

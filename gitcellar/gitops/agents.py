@@ -10,9 +10,9 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 
+from gitcellar.cellar.rows import format_moment
 from gitcellar.core.deployments import (
     STATE_FILE,
     Deployment,
@@ -244,7 +244,7 @@ class Agent:
         if self.orders.report is None:
             return []
         faults = []
-        at = datetime.fromtimestamp(read_now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        at = format_moment(read_now())
         reasons = {step.slot: step.reason for step in steps if step.status == "held"}
         for slot in sorted({*state.deployments, *memory.failed, *reasons}):
             model, _, stage = slot.rpartition("#")

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import click
 
-from gitcellar.cellar.rows import SCHEMA
+from gitcellar.cellar.rows import SCHEMA, format_moment
+from gitcellar.core.cloud_events import make_held
 from gitcellar.core.deployments import Step
 from gitcellar.core.errors import NO, NotFoundError
 from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, of_models, of_stages, reader
 from gitcellar.doors.cli.output import print_json, print_plain, print_table, say
 from gitcellar.doors.cli.pacing import every, parse_span, repeat
+from gitcellar.doors.cli.sinks import find_sinks, name_source
 from gitcellar.doors.cli.steps import spell_step, step_row
 from gitcellar.gitops.indexing import write_index
 from gitcellar.gitops.live import compare_live
@@ -23,6 +25,7 @@ from gitcellar.gitops.reconciling import Edited, Goal, Outcome
 from gitcellar.gitops.reconciling import reconcile as bring_about
 from gitcellar.gitops.rendering import FORMS
 from gitcellar.gitops.rows import IndexDocument, LiveDocument, LiveRow, ReconcileDocument
+from gitcellar.store.environment import read_now
 from gitcellar.store.git import GitRepository
 from gitcellar.store.signatures import find_signing_key
 
@@ -48,6 +51,8 @@ _WORDS = {"changed": "Changed", "removed": "Removed", "held": "Held"}
     show_default=True,
     help="What becomes of files that somebody edited in the target.",
 )
+@click.option("--exec", "command", metavar="CMD", help="Run this for each stage that is held, with the event on stdin.")
+@click.option("--post", "url", metavar="URL", help="Post each stage that is held there, as a CloudEvent.")
 @click.option("--watch", is_flag=True, help="Go on.")
 @every
 @from_repository
@@ -61,6 +66,8 @@ def reconcile(
     stages: tuple[str, ...],
     models: str,
     edited: Edited,
+    command: str | None,
+    url: str | None,
     watch: bool,
     every: float,
     repo: str | None,
@@ -69,7 +76,8 @@ def reconcile(
     """Bring about that what should run is what Git says.
 
     What every stage holds is verified, rendered, and committed to a branch or written to a folder, if it differs. A
-    stage never goes back, and what cannot be verified or is not on its DVC remote stays as it was: exit code 1.
+    stage never goes back, and what cannot be verified or is not on its DVC remote stays as it was: it is held, and the
+    exit code is 1.
 
     \b
     Examples:
@@ -79,7 +87,7 @@ def reconcile(
     """
     source = find_source(context, repo)
     goal = Goal(target, form, stages, models, edited)
-
+    sinks = find_sinks(name_source(source), command, url)
     said: list[Step] = []
 
     def look() -> bool:
@@ -89,6 +97,9 @@ def reconcile(
             print_json(_document(outcome))
         elif outcome.changed or not watch or held != said:
             _report(outcome, target)
+        for step in held:
+            for sink in sinks if step not in said else ():
+                sink(make_held(step.slot, step.version, step.reason or "", format_moment(read_now())))
         said[:] = held
         return outcome.ok
 

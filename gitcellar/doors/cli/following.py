@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -23,16 +21,10 @@ from gitcellar.core.names import parse_model_name
 from gitcellar.doors.cli.options import find_source, from_repository, in_path
 from gitcellar.doors.cli.output import print_json, say
 from gitcellar.doors.cli.pacing import every, repeat
+from gitcellar.doors.cli.sinks import SIGNING_VARIABLE, Sink, find_sinks, name_source
 from gitcellar.gitops.following import follow_once
 from gitcellar.gitops.happenings import read_happening
-from gitcellar.store.commands import run_command, split_command
-from gitcellar.store.git import GitRepository
-from gitcellar.store.git_remote import RefSource
-from gitcellar.store.http import post
 from gitcellar.store.places import Place, find_place
-
-_CONTENT_TYPE = "application/cloudevents+json"
-_SIGNING_VARIABLE = "GITCELLAR_SECRET"
 
 
 @click.command()
@@ -47,7 +39,7 @@ _SIGNING_VARIABLE = "GITCELLAR_SECRET"
 @click.option("--from-start", is_flag=True, help="With --follow: tell also what happened before the first look.")
 @click.option("--place", metavar="FILE", help="With --follow: where the place is kept.")
 @click.option("--exec", "command", metavar="CMD", help="Run this for each, with the event on stdin and as variables.")
-@click.option("--post", "url", metavar="URL", help=f"Post each there, signed with the secret in {_SIGNING_VARIABLE}.")
+@click.option("--post", "url", metavar="URL", help=f"Post each there, signed with the secret in {SIGNING_VARIABLE}.")
 @from_repository
 @in_path
 @click.pass_context
@@ -80,8 +72,8 @@ def event(
       GITCELLAR_SECRET=… gitcellar event --follow --post https://example.com/hook
     """
     source = find_source(context, repo)
-    where = _name_source(source)
-    sinks = _find_sinks(where, as_json=as_json, as_env=as_env, github=github_output, command=command, url=url)
+    where = name_source(source)
+    sinks = _choose_sinks(where, as_json=as_json, as_env=as_env, github=github_output, command=command, url=url)
 
     def deliver(happening: Happening) -> None:
         for sink in sinks:
@@ -123,40 +115,18 @@ def _find_tags() -> list[str]:
     return found or [""]
 
 
-def _name_source(source: RefSource) -> str:
-    if not isinstance(source, GitRepository):
-        return source.url
-    return source.find_remote_url("origin") or source.path.resolve().as_uri()
-
-
-def _find_sinks(
+def _choose_sinks(
     where: str, *, as_json: bool, as_env: bool, github: bool, command: str | None, url: str | None
-) -> list[Callable[[Happening], None]]:
+) -> list[Sink]:
     """What is done with each event; told to a person where nothing else is asked for."""
-    sinks: list[Callable[[Happening], None]] = []
+    sinks: list[Sink] = []
     if as_json:
         sinks.append(lambda happening: print_json(format_cloud_event(happening, where)))
     if as_env:
         sinks.append(lambda happening: click.echo(format_shell(format_variables(happening)), nl=False))
     if github:
         sinks.append(_append_output)
-    if command is not None:
-        words = split_command(command)
-        sinks.append(lambda happening: _run(words, happening, where))
-    if url is not None:
-        secret = os.environ.get(_SIGNING_VARIABLE, "").encode() or None
-        sinks.append(lambda happening: post(url, _encode(happening, where), content_type=_CONTENT_TYPE, secret=secret))
-    return sinks or [_tell]
-
-
-def _encode(happening: Happening, where: str) -> bytes:
-    return json.dumps(format_cloud_event(happening, where)).encode()
-
-
-def _run(words: list[str], happening: Happening, where: str) -> None:
-    status = run_command(words, Path.cwd(), format_variables(happening), stdin=_encode(happening, where))
-    if status != 0:
-        raise InvalidError(f"{words[0]} ended with exit code {status} for {happening.tag}")
+    return [*sinks, *find_sinks(where, command, url)] or [_tell]
 
 
 def _append_output(happening: Happening) -> None:
