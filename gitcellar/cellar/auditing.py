@@ -62,7 +62,7 @@ def audit(
     acts = {act.tag_of(tag): (act, tag) for act in change.acts for tag in act.tags}
     signed = [tag.written.object_id for act, tag in acts.values() if act.rules.people and tag.written]
     ids = {object_id: object_id for object_id in signed if object_id is not None}
-    proven = prove_objects(repository.read_objects(ids, kind="tag"))
+    proven = prove_objects(repository.read_objects(ids, kind="tag"), read_policy(repository).people)
     found = [
         _account(state, event, acts.get(event.event.tag), proven.get(event.event.object_id), change.day)
         for state in states

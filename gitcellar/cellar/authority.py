@@ -12,20 +12,21 @@ from datetime import datetime, timezone
 from gitcellar.core.claims import plan_claim, read_claim
 from gitcellar.core.events import Assigned, Claimed, Event
 from gitcellar.core.names import ModelName
-from gitcellar.core.signatures import UNSIGNED, Signed, find_signed
+from gitcellar.core.signatures import BROKEN, UNPROVEN, Signed, find_signed
 from gitcellar.core.state import ModelState
 from gitcellar.core.tag_objects import TagObject, find_tag_object
 from gitcellar.core.versions import Version
 from gitcellar.policy.approvals import Attested, Hearing
 from gitcellar.policy.change import Act, ProposedTag
 from gitcellar.policy.checks.authority import asks_who
-from gitcellar.policy.people import NOBODY, Signer
+from gitcellar.policy.people import NOBODY, People, Signer
 from gitcellar.policy.settings import Aged, ModelRules, StageRules
 from gitcellar.store.git import GitRepository
+from gitcellar.store.openpgp import check_openpgp, find_own_key
 from gitcellar.store.signatures import check_signatures, find_signing_key
 
-_BROKEN = "has a signature that does not fit"
 _MALFORMED = "is no tag object as git writes it"
+_Checked = tuple[str | None, str | None]  # the key that made a signature, or why none did
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +40,25 @@ class Proven:
     @property
     def forged(self) -> bool:
         """Whether there is a signature, and it does not fit what it stands under."""
-        return self.key is None and self.fault not in UNSIGNED
+        return self.key is None and self.fault not in UNPROVEN
 
     def signer(self, rules: ModelRules, day: str) -> Signer:
         """Who signed it, by the people of the policy on a day."""
         return rules.people.signer_of(self.key, day) if self.key is not None else Signer(None, self.fault)
 
 
-def prove_objects(contents: Mapping[str, bytes]) -> dict[str, Proven]:
-    """The tag objects among `contents`, by id, with their signatures checked, all at once."""
+def prove_objects(contents: Mapping[str, bytes], people: People) -> dict[str, Proven]:
+    """The tag objects among `contents`, by id, with their signatures checked, all at once.
+
+    An SSH signature brings its key; those of OpenPGP are looked for among the keys of `people`.
+    """
     tags = {object_id: find_tag_object(content) for object_id, content in contents.items()}
-    signed = {object_id: find_signed(contents[object_id]) for object_id, tag in tags.items() if tag is not None}
-    whole = {object_id: each for object_id, each in signed.items() if isinstance(each, Signed)}
-    fits = dict(zip(whole, check_signatures(list(whole.values())), strict=True)) if whole else {}
-    return {object_id: _prove(tag, signed[object_id], fits.get(object_id)) for object_id, tag in tags.items() if tag}
+    found = {object_id: find_signed(contents[object_id]) for object_id, tag in tags.items() if tag is not None}
+    signed = {object_id: each for object_id, each in found.items() if isinstance(each, Signed)}
+    keys: dict[str, _Checked] = {object_id: (None, each) for object_id, each in found.items() if isinstance(each, str)}
+    keys |= _check_ssh({object_id: each for object_id, each in signed.items() if each.key is not None})
+    keys |= _check_openpgp({object_id: each for object_id, each in signed.items() if each.key is None}, people)
+    return {object_id: Proven(tag, *keys[object_id]) for object_id, tag in tags.items() if tag}
 
 
 def find_own_signer(repository: GitRepository, rules: ModelRules, day: str) -> Signer:
@@ -60,16 +66,18 @@ def find_own_signer(repository: GitRepository, rules: ModelRules, day: str) -> S
     key = find_signing_key(repository.read_signing_config())
     if key is None:
         return Signer(None, "would not be signed: git has no signing key here")
-    if key.public is None:
-        return Signer(None, "would be signed with OpenPGP, and only SSH signatures count")
-    return rules.people.signer_of(key.public, day)
+    public = find_own_key(key.program, key.file) if key.is_openpgp else key.public
+    if public is None:
+        return Signer(None, "would not be signed: GnuPG has no secret key here")
+    return rules.people.signer_of(public, day)
 
 
 def hear(repository: GitRepository, state: ModelState, rules: ModelRules, version: Version, day: str) -> Hearing:
     """All that was claimed of a version, and who registered it."""
     registered = state.registrations[version]
     ids = [registered.object_id, *(event.object_id for event in _claims_on(state, version))]
-    proven = prove_objects(repository.read_objects({object_id: object_id for object_id in ids}, kind="tag"))
+    contents = repository.read_objects({object_id: object_id for object_id in ids}, kind="tag")
+    proven = prove_objects(contents, rules.people)
     author = proven.get(registered.object_id)
     return Hearing(
         state,
@@ -93,7 +101,9 @@ def with_authority(
     ids = dict.fromkeys(object_id for found in wanted for object_id in found)
     if not ids and own is None:
         return list(acts)
-    proven = prove_objects(repository.read_objects({object_id: object_id for object_id in ids}, kind="tag"))
+    contents = repository.read_objects({object_id: object_id for object_id in ids}, kind="tag")
+    # They are the same for every model of a cellar.
+    proven = prove_objects(contents, acts[0].rules.people if acts else People())
     dated = {act.model: act for act in acts if any(map(_asks_when, _stages_of(act)))}
     dates = {model: _read_dates(repository, act.state) for model, act in dated.items()}
     latest: dict[ModelName, int] = {}
@@ -112,10 +122,16 @@ def find_day(at: int) -> str:
     return datetime.fromtimestamp(min(max(at, 0), latest), timezone.utc).date().isoformat()
 
 
-def _prove(found: TagObject, signed: Signed | str, fits: bool | None) -> Proven:
-    if isinstance(signed, str):
-        return Proven(found, None, signed)
-    return Proven(found, signed.key, None) if fits else Proven(found, None, _BROKEN)
+def _check_ssh(signed: Mapping[str, Signed]) -> dict[str, _Checked]:
+    fits = check_signatures(list(signed.values())) if signed else []
+    return {
+        object_id: (each.key, None) if fit else (None, BROKEN)
+        for (object_id, each), fit in zip(signed.items(), fits, strict=True)
+    }
+
+
+def _check_openpgp(signed: Mapping[str, Signed], people: People) -> dict[str, _Checked]:
+    return dict(zip(signed, check_openpgp(list(signed.values()), people.keyring), strict=True))
 
 
 def _find_wanted(act: Act) -> list[str]:

@@ -70,7 +70,8 @@ def find_policy_approvals(
         return None
     said = _bind(repository, rules, pushed.old, pushed.new)
     ids = {*new_tags, *repository.list_ref_ids(f"refs/tags/{_folder(said)}").values()}
-    proven = prove_objects(repository.read_objects({object_id: object_id for object_id in ids}, kind="tag"))
+    contents = repository.read_objects({object_id: object_id for object_id in ids}, kind="tag")
+    proven = prove_objects(contents, rules.people)
     approved: set[str] = set()
     for each in proven.values():
         signer = each.signer(rules, day)

@@ -115,7 +115,7 @@ def _check_policy(
     for model, tags in held.items():
         rules = policy.rules_of(model)
         contents = repository.read_objects({object_id: object_id for object_id in tags.values()}, kind="tag")
-        proven = prove_objects(contents)
+        proven = prove_objects(contents, rules.people)
         found += [
             (model, Suspicion("forged", tag, f"it {proven[object_id].fault}"))
             for tag, object_id in tags.items()

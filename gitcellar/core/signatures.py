@@ -1,7 +1,7 @@
-"""What is signed in a tag object, and by which key? The bytes before an SSH signature, and the public key inside it.
+"""What is signed in a tag object, and by which key? The bytes before a signature, and of an SSH one the key inside it.
 
-Nothing is verified here (store.signatures does); this says what there is to verify. May import core.errors alone.
-Source: OpenSSH's PROTOCOL.sshsig; git appends the armored signature to the object.
+Nothing is verified here (store.signatures and store.openpgp do); this says what there is to verify. May import
+core.errors and core.openpgp. Source: OpenSSH's PROTOCOL.sshsig; git appends the armored signature to the object.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from gitcellar.core.errors import InvalidError
+from gitcellar.core.openpgp import EXPIRED, UNKNOWN
 
 NAMESPACE = "git"
 KEY_TYPES = (
@@ -26,19 +27,29 @@ KEY_TYPES = (
 _BEGIN = b"-----BEGIN SSH SIGNATURE-----\n"
 _END = b"-----END SSH SIGNATURE-----\n"
 _ARMOR = re.compile(_BEGIN + rb"((?:[A-Za-z0-9+/=]{1,100}\n){1,200})" + _END)
-# Why nothing is signed here at all, as opposed to signed wrongly.
-UNSIGNED = ("is not signed", "is signed with OpenPGP, and only SSH signatures count")
+# Why nobody is known to have signed, as opposed to signed wrongly: words that follow "it".
+UNSIGNED = "is not signed"
+UNPROVEN = (UNSIGNED, UNKNOWN, EXPIRED)
+BROKEN = "has a signature that does not fit"
 _OPENPGP = re.compile(rb"^-----BEGIN PGP (?:SIGNATURE|MESSAGE)-----$", re.MULTILINE)
+_OPENPGP_ARMOR = re.compile(
+    rb"-----BEGIN PGP SIGNATURE-----\n(?:[A-Za-z]+: [^\n]{0,200}\n)*\n(?:[A-Za-z0-9+/=]{1,76}\n){1,200}"
+    rb"-----END PGP SIGNATURE-----\n"
+)
+_MALFORMED = "has something after its signature, or one that is malformed"
 _MAGIC = b"SSHSIG"
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A tag object's signature: what it covers, the armored signature, and the public key that it says made it."""
+    """A tag object's signature: what it covers, the armored signature, and the public key that it says made it.
+
+    `key` is None of an OpenPGP signature, which does not bring its key.
+    """
 
     payload: bytes
     armor: bytes
-    key: str
+    key: str | None
 
 
 def parse_key(text: str) -> str:
@@ -64,16 +75,25 @@ def find_signed(content: bytes) -> Signed | str:
     """The signature of a tag object; or, where none can be read, why not, as words that follow "it"."""
     start = content.find(b"\n" + _BEGIN) + 1
     if not start:
-        return UNSIGNED[1 if _OPENPGP.search(content) else 0]
+        return _find_openpgp(content)
     match = _ARMOR.fullmatch(content, start)
     if match is None:
         # `git verify-tag` says Good where bytes are appended after the signature.
-        return "has something after its signature, or one that is malformed"
+        return _MALFORMED
     try:
         key = _read_key(base64.b64decode(match[1], validate=False))
     except (binascii.Error, ValueError, InvalidError):
         return "has a signature that is malformed"
     return Signed(content[:start], content[start:], key)
+
+
+def _find_openpgp(content: bytes) -> Signed | str:
+    found = _OPENPGP.search(content)
+    if found is None:
+        return UNSIGNED
+    if _OPENPGP_ARMOR.fullmatch(content, found.start()) is None:
+        return _MALFORMED
+    return Signed(content[: found.start()], content[found.start() :], None)
 
 
 def _read_key(blob: bytes) -> str:

@@ -15,12 +15,12 @@ from gitcellar.core.names import ModelName
 from gitcellar.core.tags import Dialect
 from gitcellar.policy.people import (
     SIGNERS_FILE,
-    Key,
     People,
     Person,
     find_shared_keys,
     merge_people,
     parse_signers,
+    read_key,
 )
 from gitcellar.policy.sections import KeySection, ModelSection, PersonSection, PolicySection, QuorumSection
 from gitcellar.policy.settings import (
@@ -228,9 +228,8 @@ def _find_loose(policy: Policy) -> Iterator[Fault]:
 
 def _read_person(section: PersonSection | None) -> Person:
     keys = [k if isinstance(k, KeySection) else KeySection(key=k) for k in section.keys] if section else []
-    return Person(
-        frozenset(section.roles if section else ()), tuple(Key(k.key, k.since, k.until, k.revoked) for k in keys)
-    )
+    read = (read_key(k.key, k.since, k.until, revoked=k.revoked) for k in keys)
+    return Person(frozenset(section.roles if section else ()), tuple(read))
 
 
 def _read_stages(said: list[str] | Mapping[str, Any]) -> dict[str, StageRules]:

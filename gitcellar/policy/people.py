@@ -1,6 +1,6 @@
 """Who signs, with which keys, in which roles? Identity is the key alone, never an address in a tag.
 
-May import core.errors and core.signatures.
+May import core.errors, core.openpgp and core.signatures.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from gitcellar.core.errors import CellarError
+from gitcellar.core.openpgp import PREFIX, is_armored, parse_armored
 from gitcellar.core.signatures import KEY_TYPES, parse_key
 
 SIGNERS_FILE = ".gitcellar/allowed_signers"
@@ -20,12 +21,16 @@ _PRINCIPAL = re.compile(r"[^\s,*?!\"#@]+(@[^\s,*?!\"#@]+)?")
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A public key as `type base64`, and the days in UTC on which its signatures count. A revoked one never does."""
+    """A public key, and the days in UTC on which its signatures count. A revoked one never does.
+
+    `text` is `type base64` of an SSH key, `openpgp FINGERPRINT` of an OpenPGP one, whose `packets` are the key itself.
+    """
 
     text: str
     since: str | None = None
     until: str | None = None
     revoked: bool = False
+    packets: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,11 @@ class People:
     def __bool__(self) -> bool:
         return bool(self.persons)
 
+    @property
+    def keyring(self) -> bytes:
+        """All OpenPGP keys, as GnuPG reads a keyring."""
+        return b"".join(key.packets for person in self.persons.values() for key in person.keys)
+
     def signer_of(self, key: str, day: str) -> Signer:
         """Who holds a key on a day."""
         for principal, person in self.persons.items():
@@ -79,6 +89,14 @@ class People:
     def fits(self, principal: str | None, wanted: Iterable[str]) -> bool:
         """Whether somebody is one of `wanted`, or has a role among them."""
         return principal is not None and any(each == principal or each in self.roles_of(principal) for each in wanted)
+
+
+def read_key(text: str, since: str | None = None, until: str | None = None, *, revoked: bool = False) -> Key:
+    """A key as the policy writes it: an SSH public key, or an armored OpenPGP one. Raise InvalidError."""
+    if not is_armored(text):
+        return Key(parse_key(text), since, until, revoked)
+    fingerprint, packets = parse_armored(text)
+    return Key(f"{PREFIX} {fingerprint}", since, until, revoked, packets)
 
 
 def merge_people(written: Mapping[str, Person], listed: Mapping[str, Person]) -> People:

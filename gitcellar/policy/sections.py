@@ -1,6 +1,6 @@
 """What may stand in `gitcellar.yaml`? Its sections, as pydantic checks them and `gitcellar schema` prints them.
 
-May import core, pydantic, policy.judge for the ids of rules, and policy.settings.
+May import core, pydantic, policy.judge for the ids of rules, policy.people and policy.settings.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, Confi
 from gitcellar.core.errors import CellarError, did_you_mean
 from gitcellar.core.manifest import Entry
 from gitcellar.core.names import parse_stage_name
-from gitcellar.core.signatures import parse_key
 from gitcellar.core.tags import Dialect
 from gitcellar.policy.judge import RULES
+from gitcellar.policy.people import read_key
 from gitcellar.policy.schemes import SchemeName
 from gitcellar.policy.settings import NONE, Severity, find_duration
 
@@ -53,9 +53,10 @@ def _check_duration(text: str) -> str:
 
 def _check_key(text: str) -> str:
     try:
-        return parse_key(text)
+        read_key(text)
     except CellarError as error:
         raise ValueError(error.message) from error
+    return text
 
 
 def _read_off(value: Any) -> Any:
@@ -236,7 +237,7 @@ class FreezeSection(_Strict):
 
 
 class KeySection(_Strict):
-    """A public key, and when its signatures count."""
+    """A public key, of SSH or as `gpg --armor --export` prints it, and when its signatures count."""
 
     key: PublicKey
     since: Day | None = Field(default=None, alias="from", description="the first day, in UTC")

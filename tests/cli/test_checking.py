@@ -192,6 +192,7 @@ def test_policy_says_what_applies_and_which_line_said_so(tmp_path: Path) -> None
         "contract\toptional\t**\tdefault",
         "environment\toptional\t**\tdefault",
         "signed\toptional\t**\tdefault",
+        "chained\toptional\t**\tdefault",
         "rules.V003\toff\t**\tline 3",
     ]
     assert bench.gitcellar("policy", "bert/base", "--plain").out.splitlines()[0] == "scheme\tcellar\t**\tdefault"

@@ -16,7 +16,7 @@ from gitcellar.policy.settings import ModelRules, StageRules
 A001 = Rule(
     "A001",
     "an event is signed by somebody whom the policy knows",
-    """Where gitcellar.yaml says `signed: required`, every tag carries the SSH signature of one of its `people:`. Who
+    """Where gitcellar.yaml says `signed: required`, every tag carries the signature of one of its `people:`. Who
 somebody is says the key alone: a tagger's name and address can be typed by anybody.
 
 What to do: `git config gpg.format ssh`, `git config user.signingKey ~/.ssh/id_ed25519.pub`, and have the key listed in
