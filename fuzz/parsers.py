@@ -13,8 +13,10 @@ with atheris.instrument_imports():
     from gitcellar.core.documents import parse_document
     from gitcellar.core.errors import CellarError
     from gitcellar.core.manifest import parse_dvc_artifacts, read_manifest
+    from gitcellar.core.openpgp import parse_armored
     from gitcellar.core.pushes import parse_pre_push, parse_pre_receive
     from gitcellar.core.references import parse_reference
+    from gitcellar.core.signatures import find_signed
     from gitcellar.core.tag_objects import find_tag_object
     from gitcellar.core.tags import find_tag_name, parse_listing
     from gitcellar.core.trailers import parse_message
@@ -26,11 +28,13 @@ def read_everything(content: bytes) -> None:
     text = content.decode("utf-8", "surrogateescape")
     find_tag_name(text)
     find_tag_object(content)
+    find_signed(content)
     parse_message(text)
     parse_listing(text)
     for parse in (parse_pre_push, parse_pre_receive, parse_policy, read_manifest, parse_dvc_artifacts):
         _try(parse, content)
     _try(parse_reference, text)
+    _try(parse_armored, text)
     _try(parse_document, content, "f")
 
 

@@ -21,6 +21,7 @@ from gitcellar.cellar.claiming import claim, decide
 from gitcellar.cellar.moving import fetch_all
 from gitcellar.cellar.proving import Proof, verify
 from gitcellar.cellar.reading import open_source, read_state
+from gitcellar.cellar.recalling import recall
 from gitcellar.cellar.writing import Options
 from gitcellar.core.claims import Statement
 from gitcellar.core.names import ModelName
@@ -31,8 +32,9 @@ from tests.support.cellars import Bench, make_bench
 from tests.support.people import public_key, sign_as, write_policy
 from tests.support.processes import git, run
 
-BASE = ModelName("vit-l/base")
+BASE, TUNED = ModelName("vit-l/base"), ModelName("vit-l/a")
 TRAINED = 4
+TUNINGS = ["1.0.1", "1.0.2", "1.1.1"]  # in the order of their commits, each named for the base that it came from
 STAGES = {"staging": {"none", "production", "archived"}, "production": {"staging", "archived"}}
 POLICY = """\
 signed: required
@@ -54,6 +56,9 @@ def seed() -> Bench:
     for number in range(TRAINED):
         bench.declare("vit-l/base", f"base {number}")
         bench.git("tag", f"trained{number}")
+    for number, version in enumerate(TUNINGS):
+        bench.declare("vit-l/a", f"tuned {number}", base=f"vit-l/base@{version[:3]}")
+        bench.git("tag", f"tuned{number}")
     bench.git("push", "-q", "origin", "main")
     return bench
 
@@ -77,6 +82,10 @@ class Life(RuleBasedStateMachine):
         self.approved: dict[str, int] = {}
         self.objects: dict[str, str] = {}
         self.staged: list[str] = []
+        self.tuned: list[str] = []
+        self.tuned_withdrawn: set[str] = set()
+        self.tuned_staging: str | None = None
+        self.tuned_counter = 0
 
     def teardown(self) -> None:
         shutil.rmtree(self.folder)
@@ -207,6 +216,59 @@ class Life(RuleBasedStateMachine):
         self.counter += version not in self.withdrawn
         self.withdrawn.add(version)
 
+    # What comes from a base, and goes with it
+
+    @precondition(lambda self: len(self.tuned) < len(TUNINGS) and TUNINGS[len(self.tuned)][:3] in self.versions)
+    @rule()
+    def tune(self) -> None:
+        number = len(self.tuned)
+        version = TUNINGS[number]
+
+        def do() -> None:
+            writing.register(
+                self.bench.repository, TUNED, revision=f"tuned{number}", version=parse_version(version),
+                options=Options(push=True),
+            )  # fmt: skip
+
+        if self.act("dee", allowed=version[:3] not in self.withdrawn, do=do):
+            self.tuned.append(version)
+
+    @precondition(lambda self: self.tuned)
+    @rule(number=st.integers(0, len(TUNINGS)))
+    def stage_tuned(self, number: int) -> None:
+        version = self.tuned[number % len(self.tuned)]
+        if self.tuned_staging == version:
+            return
+        stands = version not in self.tuned_withdrawn and version[:3] not in self.withdrawn
+
+        def do() -> None:
+            reference = Reference(TUNED, version=parse_version(version))
+            writing.assign(self.bench.repository, reference, "staging", options=Options(push=True))
+
+        if self.act("dee", allowed=stands, do=do):
+            self.tuned_staging = version
+            self.tuned_counter += 1
+
+    @precondition(lambda self: self.tuned)
+    @rule(number=st.integers(0, 1), cascade=st.booleans())
+    def recall(self, number: int, cascade: bool) -> None:
+        version = self.version(number)
+        came = [tuned for tuned in self.tuned if tuned[:3] == version]
+
+        def do() -> None:
+            found = recall(
+                self.bench.repository, self.reference(version), cascade=cascade,
+                options=Options(push=True, message="Poisoned."),
+            )  # fmt: skip
+            assert {str(each.version.version) for each in found.affected} == set(came)
+
+        self.act("dee", allowed=True, do=do)
+        self.counter += version not in self.withdrawn
+        self.withdrawn.add(version)
+        if cascade:
+            self.tuned_counter += len(set(came) - self.tuned_withdrawn)
+            self.tuned_withdrawn |= set(came)
+
     @rule()
     def rotate_key(self) -> None:
         old = public_key(self.bench, f"ada{self.keys}")
@@ -284,7 +346,7 @@ class Life(RuleBasedStateMachine):
     def verified(self) -> Proof:
         # By its URL: what the clone has does not count, but the tip that it remembers.
         self.bench.git("remote", "set-url", "origin", self.bench.url)
-        return verify(open_source(self.bench.url), BASE, clone=self.bench.repository)
+        return verify(open_source(self.bench.url), clone=self.bench.repository)
 
     # What is always so
 
@@ -306,6 +368,18 @@ class Life(RuleBasedStateMachine):
         assert {str(version) for version in state.withdrawn} == self.withdrawn
         assert {stage: str(held.version) for stage, held in state.stages.items()} == self.holds
         assert state.next_counter == self.counter + 1
+        assert not state.anomalies
+
+    @invariant()
+    def what_was_tuned_is_that_of_the_dictionary(self) -> None:
+        if not getattr(self, "tuned", None):
+            return
+        state = read_state(open_source(self.bench.remote), TUNED)
+        assert {str(version) for version in state.registrations} == set(self.tuned)
+        assert {str(version) for version in state.withdrawn} == self.tuned_withdrawn
+        staged = state.stages.get("staging")
+        assert (str(staged.version) if staged else None) == self.tuned_staging
+        assert state.next_counter == self.tuned_counter + 1
         assert not state.anomalies
 
     @precondition(lambda self: bool(getattr(self, "objects", None)))
