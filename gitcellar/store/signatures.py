@@ -82,9 +82,9 @@ def check_signatures(signed: Sequence[Signed]) -> list[bool]:
     keys = [hashlib.sha256(each.payload + each.armor).digest() for each in signed]
     with _memory() as known:
         found = known.find(keys)
-        todo = {key: each for key, each in zip(keys, signed, strict=True) if key not in found}
-        if todo:
-            fresh = dict(zip(todo, _verify_all(list(todo.values())), strict=True))
+        unknown = {key: each for key, each in zip(keys, signed, strict=True) if key not in found}
+        if unknown:
+            fresh = dict(zip(unknown, _verify_all(list(unknown.values())), strict=True))
             known.keep([key for key, fits in fresh.items() if fits])
             found |= fresh
     return [found[key] for key in keys]

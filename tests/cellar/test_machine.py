@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -92,11 +93,11 @@ class Life(RuleBasedStateMachine):
 
     # What somebody does
 
-    def act(self, who: str, allowed: bool, do: object) -> bool:
+    def act(self, who: str, allowed: bool, do: Callable[[], object]) -> bool:
         """Do it, as somebody; it must be allowed or refused as the dictionary says."""
         sign_as(self.bench, who)
         try:
-            do()  # type: ignore[operator]
+            do()
         except RefusedError:
             assert not allowed
             return False

@@ -136,17 +136,24 @@ def test_tampered_weights_are_refused_and_what_is_served_stays(live: Bench) -> N
     assert [step.reason for step in keeper.look().steps] == [step.reason]
 
 
-def test_a_download_goes_on_where_it_ended(live: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, starts = Checkpoint.read, []
+def break_first_download(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> list[int]:
+    """Let the next download end after three bytes. Return a list of where each began, as it grows."""
+    read = Checkpoint.read
+    starts: list[int] = []
 
     def breaks(self: Checkpoint, file: object, start: int = 0) -> Iterator[memoryview]:
         starts.append(start)
         for chunk in read(self, file, start):  # type: ignore[arg-type]
             yield chunk[:3] if len(starts) == 1 else chunk
             if len(starts) == 1:
-                raise KeyboardInterrupt
+                raise error
 
     monkeypatch.setattr(Checkpoint, "read", breaks)
+    return starts
+
+
+def test_a_download_goes_on_where_it_ended(live: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = break_first_download(monkeypatch, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         agent(live).look()
     assert agent(live).look().ok
@@ -383,16 +390,7 @@ def test_a_network_that_breaks_costs_only_what_was_not_there_yet(live: Bench, mo
     keeper = agent(live)
     assert keeper.look().ok
     live.assign("vit-l/base@1.1", "production", push=True)
-    read, starts = Checkpoint.read, []
-
-    def breaks(self: Checkpoint, file: object, start: int = 0) -> Iterator[memoryview]:
-        starts.append(start)
-        for chunk in read(self, file, start):  # type: ignore[arg-type]
-            yield chunk[:3] if len(starts) == 1 else chunk
-            if len(starts) == 1:
-                raise WorldError("the network is down")
-
-    monkeypatch.setattr(Checkpoint, "read", breaks)
+    starts = break_first_download(monkeypatch, WorldError("the network is down"))
     assert not keeper.look().ok
     keeper.waiting.clear()
     assert keeper.look().ok
