@@ -228,10 +228,11 @@ def test_an_interrupted_download_leaves_no_half_file_in_place(
         while process.poll() is None and not [p for p in to.rglob("*") if p.is_file() and p.stat().st_size]:
             time.sleep(0.01)
         errors = b""
-        for _ in range(60):
+        for _ in range(6):
             process.send_signal(sign)
             try:
-                _, errors = process.communicate(timeout=0.5)
+                # Long enough for a slow machine: a second signal would meet Python on its way out.
+                _, errors = process.communicate(timeout=10)
                 break
             except subprocess.TimeoutExpired:
                 continue  # it came between two reads of one chunk, where Python looks for no signal
