@@ -228,19 +228,19 @@ def test_an_interrupted_download_leaves_no_half_file_in_place(
         while process.poll() is None and not [p for p in to.rglob("*") if p.is_file() and p.stat().st_size]:
             time.sleep(0.01)
         errors = b""
-        for _ in range(6):
+        for _ in range(60):
             process.send_signal(sign)
             try:
-                # Long enough for a slow machine: a second signal would meet Python on its way out.
-                _, errors = process.communicate(timeout=10)
+                _, errors = process.communicate(timeout=0.5)
                 break
             except subprocess.TimeoutExpired:
-                continue  # it came between two reads of one chunk, where Python looks for no signal
+                continue  # what reads waits for bytes, and is waited for
+    # A second signal may meet Python on its way out, after all was cleaned up.
     assert process.returncode in (130, -sign)
     assert b"Traceback" not in errors
     assert not (to / "x").exists()
     if sign == signal.SIGINT:
-        assert (process.returncode, left_in(to)) == (130, [])
+        assert left_in(to) == []
 
 
 def test_the_same_from_python(live: Bench, tmp_path: Path) -> None:
