@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from gitcellar.core.errors import WorldError
 
@@ -25,14 +26,16 @@ class Folder:
         """Keep other reconcilers of this machine out; who comes second waits."""
         import fcntl
 
-        try:
-            (self.path / ".gitcellar").mkdir(parents=True, exist_ok=True)
-            lock = open(self.path / ".gitcellar/lock", "w")  # noqa: SIM115 (it is closed below)
-        except OSError as error:
-            raise WorldError(f"cannot write {self.path}: {error.strerror or error}") from error
-        with lock:
+        with self._open_lock() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def _open_lock(self) -> IO[str]:
+        try:
+            (self.path / ".gitcellar").mkdir(parents=True, exist_ok=True)
+            return open(self.path / ".gitcellar/lock", "w")
+        except OSError as error:
+            raise WorldError(f"cannot write {self.path}: {error.strerror or error}") from error
 
     def read(self, paths: Iterable[str]) -> dict[str, bytes]:
         """The contents of those paths that are files; nothing is read through a link."""

@@ -22,7 +22,7 @@ _BINARY = "00"  # the class of a signature of bytes as they are
 
 def check_openpgp(signed: Sequence[Signed], keyring: bytes) -> list[tuple[str | None, str | None]]:
     """The key, `openpgp FINGERPRINT`, that made each signature; or else why none counts, in words that follow "it"."""
-    if not keyring:
+    if not signed or not keyring:
         return [(None, UNKNOWN)] * len(signed)
     with tempfile.TemporaryDirectory(prefix="gitcellar-") as folder:
         Path(folder, "keyring").write_bytes(keyring)

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from gitcellar.core.errors import CellarError, NotFoundError, WorldError
 from gitcellar.core.signatures import KEY_TYPES, NAMESPACE, Signed, parse_key
@@ -153,10 +154,10 @@ def _run(command: Sequence[str], content: bytes) -> bytes:
     return done.stdout
 
 
-def _start(command: Sequence[str], source: object) -> subprocess.CompletedProcess[bytes]:
+def _start(command: Sequence[str], source: int | IO[bytes]) -> subprocess.CompletedProcess[bytes]:
     try:
         # The C locale, and no terminal to ask on where a hook runs this.
-        return subprocess.run(command, stdin=source, capture_output=True, check=False)  # type: ignore[call-overload, no-any-return]
+        return subprocess.run(command, stdin=source, capture_output=True, check=False)
     except FileNotFoundError as error:
         hint = "it comes with OpenSSH 8.2 or later"
         raise NotFoundError(f"{command[0]} is not installed, or not on PATH", hint=hint) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,7 +144,7 @@ ACTS = st.lists(
 
 @given(ACTS, st.randoms())
 def test_the_state_is_that_of_a_dictionary_and_any_order_of_listing_gives_it(
-    acts: list[tuple[str, str, int]], random: object
+    acts: list[tuple[str, str, int]], random: Random
 ) -> None:
     events: list[tuple[str, str | None]] = [(f"@1.0.{number}", f"commit {number}") for number in (1, 2, 3)]
     slots: dict[str, str] = {}
@@ -164,7 +166,7 @@ def test_the_state_is_that_of_a_dictionary_and_any_order_of_listing_gives_it(
     assert {str(version) for version in state.withdrawn} == withdrawn
     assert state.next_counter == len(acts) + 1
     assert state.anomalies == ()
-    random.shuffle(events)  # type: ignore[attr-defined]
+    random.shuffle(events)
     shuffled = fold(*events)
     assert (shuffled.versions, shuffled.stages) == (state.versions, state.stages)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,11 +40,11 @@ def live(stocked: Bench) -> Bench:
     return stocked
 
 
-def orders(bench: Bench, **more: object) -> Orders:
-    return replace(Orders("production", "**", bench.folder / "site", "here"), **more)  # type: ignore[arg-type]
+def orders(bench: Bench, **more: Any) -> Orders:
+    return replace(Orders("production", "**", bench.folder / "site", "here"), **more)
 
 
-def agent(bench: Bench, **more: object) -> Agent:
+def agent(bench: Bench, **more: Any) -> Agent:
     return Agent(GitOrigin(open_source(bench.url)), orders(bench, **more))
 
 
@@ -141,9 +142,9 @@ def break_first_download(monkeypatch: pytest.MonkeyPatch, error: BaseException) 
     read = Checkpoint.read
     starts: list[int] = []
 
-    def breaks(self: Checkpoint, file: object, start: int = 0) -> Iterator[memoryview]:
+    def breaks(self: Checkpoint, file: Any, start: int = 0) -> Iterator[memoryview]:
         starts.append(start)
-        for chunk in read(self, file, start):  # type: ignore[arg-type]
+        for chunk in read(self, file, start):
             yield chunk[:3] if len(starts) == 1 else chunk
             if len(starts) == 1:
                 raise error
@@ -230,7 +231,7 @@ def make_index(bench: Bench, *, signer: str = "ada", valid: float = 3600) -> Pat
     return bench.folder / "index"
 
 
-def from_index(bench: Bench, where: Path | str, **more: object) -> Agent:
+def from_index(bench: Bench, where: Path | str, **more: Any) -> Agent:
     signers = bench.folder / "signers"
     signers.write_text(f"ada@example.com {public_key(bench, 'ada')}\n")
     return Agent(IndexOrigin(str(where), signers), orders(bench, **more))
@@ -252,10 +253,10 @@ def test_an_index_over_http_is_the_same(live: Bench) -> None:
     where = make_index(live)
 
     class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args: object) -> None:
-            super().__init__(*args, directory=str(where))  # type: ignore[arg-type]
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args, directory=str(where))
 
-        def log_message(self, *args: object) -> None:
+        def log_message(self, *args: Any) -> None:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
@@ -357,7 +358,7 @@ def test_who_dies_while_trying_goes_back_even_where_git_is_gone(
     agent(live, layout=layout).look()
     live.assign("vit-l/base@1.1", "production", push=True)
 
-    def dies(*args: object) -> None:
+    def dies(*args: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Agent, "find_fault", dies)

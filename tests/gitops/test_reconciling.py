@@ -10,6 +10,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -34,8 +35,8 @@ def live(stocked: Bench) -> Bench:
     return stocked
 
 
-def into(bench: Bench, target: Path | str, **goal: object) -> Outcome:
-    return reconcile(open_source(bench.url), Goal(str(target), **goal))  # type: ignore[arg-type]
+def into(bench: Bench, target: Path | str, **goal: Any) -> Outcome:
+    return reconcile(open_source(bench.url), Goal(str(target), **goal))
 
 
 def versions(folder: Path) -> list[str]:
