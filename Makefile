@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 FUZZ_SECONDS ?= 120
 
+# A company's own certificates are in the system's store, and uv brings its own unless told otherwise.
+export UV_SYSTEM_CERTS ?= 1
+
 .PHONY: demo gitops-demo test check bench fuzz clean
 
 demo: $(VENV)/demo ## build a real cellar, from training to a prediction with what is in production

@@ -43,7 +43,7 @@ def _answer(repository: GitRepository, tag: str, verdict: Verdict, options: Opti
     if named is None:
         return None
     why = "; ".join(f"{violation.rule}: {violation.message}" for violation in verdict.violations)
-    options = replace(options, message=f"{tag} breaks the policy: {why}")
+    options = replace(options, message=f"Written by gitcellar ci guard. {tag} breaks the policy: {why}")
     fact, state = named.fact, read_model(repository, named.model)
     if isinstance(fact, Registered) and fact.version not in state.withdrawn:
         return withdraw(repository, Reference(named.model, version=fact.version), options=options)

@@ -12,15 +12,15 @@ from gitcellar.cellar.pushes import Occasion, gather_push
 from gitcellar.core.documents import DocumentError
 from gitcellar.core.errors import InvalidError
 from gitcellar.core.pushes import PushedRef
-from gitcellar.core.shims import CLIENT, HOOKS, SERVER
+from gitcellar.core.shims import CLIENT, HOOKS, PROGRAM, SERVER
 from gitcellar.policy.change import Act, Change
 from gitcellar.policy.checks.checkpoints import D001
 from gitcellar.policy.config import Policy
 from gitcellar.policy.judge import Verdict, judge, severity_of
 from gitcellar.store.checkpoints import find_lost
-from gitcellar.store.environment import forget_hook_environment, read_now, read_today
+from gitcellar.store.environment import find_program, forget_hook_environment, read_now, read_today
 from gitcellar.store.git import GitRepository
-from gitcellar.store.hook_files import install_hook, run_chained, uninstall_hook
+from gitcellar.store.hook_files import inspect_hook, install_hook, run_chained, uninstall_hook
 
 __all__ = ["install_hooks", "judge_pre_push", "judge_pre_receive", "run_chained", "uninstall_hooks"]
 
@@ -89,13 +89,22 @@ def _with_lost(repository: GitRepository, change: Change) -> Change:
 def install_hooks(
     repository: GitRepository, names: Sequence[str] = (), *, server: bool = False
 ) -> list[tuple[Path, bool]]:
-    """Write the hooks named, or those of a clone or of a server. Return each place, and whether it changed."""
+    """Write the hooks named, or those of a clone or of a server. Return each place, and whether it changed.
+
+    The repository's own configuration records this program, for where git is started without it on PATH.
+    """
     folder = repository.find_hooks_folder()
     wanted = names or (SERVER[:1] if server else CLIENT)
+    program = find_program()
+    if program is not None:
+        repository.write_setting(PROGRAM, str(program))
     return [(folder / name, install_hook(folder, name)) for name in wanted]
 
 
 def uninstall_hooks(repository: GitRepository, names: Sequence[str] = ()) -> list[Path]:
-    """Take away the hooks named, or all of ours. Return where one stood."""
+    """Remove the hooks named, or all of ours. Return where one stood."""
     folder = repository.find_hooks_folder()
-    return [folder / name for name in names or HOOKS if uninstall_hook(folder, name)]
+    removed = [folder / name for name in names or HOOKS if uninstall_hook(folder, name)]
+    if all(inspect_hook(folder, name) in ("missing", "somebody else's") for name in HOOKS):
+        repository.write_setting(PROGRAM, None)
+    return removed

@@ -52,7 +52,7 @@ from gitcellar.store.delivery import read_digest
 from gitcellar.store.environment import read_now, read_today
 from gitcellar.store.git import GitRepository, RefUpdate
 from gitcellar.store.git_errors import GitError
-from gitcellar.store.git_identity import Identity
+from gitcellar.store.git_identity import Account, Identity
 from gitcellar.store.signatures import SigningKey, find_signing_key, sign
 from gitcellar.store.tracking import tracking_files
 
@@ -66,7 +66,8 @@ _JITTER = random.SystemRandom()
 class Options:
     """How an act is carried out: whether only planned and judged, whether pushed and where, and what it says.
 
-    Tags are signed or not as `sign` says; where it is None, where git's settings or the policy ask for it.
+    Tags are signed or not as `sign` says; where it is None, where git's settings or the policy ask for it. They are
+    written under `account`, or under the identity that git's settings say.
     """
 
     dry_run: bool = False
@@ -75,6 +76,7 @@ class Options:
     message: str = ""
     progress: Progress = silent
     sign: bool | None = None
+    account: Account | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +243,7 @@ class _Act:
 
     def make_tags(self, act: Act, plan: Plan, tip: str | None) -> tuple[RefUpdate, ...]:
         """Store the tag objects, each naming the one before, and no ref yet: so far nothing has happened."""
-        by = self.repository.read_identity()
+        by = self.repository.read_identity(self.options.account)
         asked = any(asks_who(proposed.fact, act.rules) for proposed in plan.tags)
         policy = find_policy_blob(self.repository, self.options.remote) if asked else None
         key = self.find_key(act)

@@ -8,17 +8,23 @@ SERVER = ("pre-receive", "update")
 HOOKS = (*CLIENT, *SERVER)
 
 # By this an installed shim is known, whichever version wrote it.
-MARK = "exec gitcellar hook "
+MARK = "Written by `gitcellar hook install`"
+
+# The setting in which `hook install` records the program that ran it. Git reads it from the repository's own
+# configuration alone (`--local` follows no include), so no file of a commit can name a program.
+PROGRAM = "gitcellar.program"
 
 _SHIM = """\
 #!/bin/sh
-# Judged by the policy of this cellar. Written by `gitcellar hook install`, taken away by `gitcellar hook uninstall`.
-command -v gitcellar >/dev/null 2>&1 || {{
-    echo "Error: gitcellar is not on PATH, so the {name} hook cannot judge, and refuses." >&2
-    echo "Hint: pip install gitcellar, or put the environment that has it on PATH" >&2
+# Checks against the policy of this cellar. Written by `gitcellar hook install`, removed by `gitcellar hook uninstall`.
+# Runs the gitcellar on PATH, else the one that installed this hook.
+program=$(command -v gitcellar || git config --local gitcellar.program)
+[ -x "$program" ] || {{
+    echo "Error: the {name} hook finds no gitcellar, on PATH or where it was installed, so it refuses." >&2
+    echo "Hint: install gitcellar, then run: gitcellar hook install {name}" >&2
     exit 1
 }}
-exec gitcellar hook {name} --chained "$0.chained" -- "$@"
+exec "$program" hook {name} --chained "$0.chained" -- "$@"
 """
 
 

@@ -4,9 +4,12 @@ May import core.
 """
 
 import os
+import shutil
 import socket
+import sys
 from datetime import datetime, timezone
 from importlib.metadata import version
+from pathlib import Path
 
 # The variables of `git rev-parse --local-env-vars` that say where a repository is. A hook has them set.
 _LOCAL_VARIABLES = (
@@ -55,3 +58,13 @@ def find_host() -> str:
 def find_version(package: str) -> str:
     """The installed version of a Python package."""
     return version(package)
+
+
+def find_program() -> Path | None:
+    """The `gitcellar` program of this process, as an absolute path; None where there is none, as with `python -m`."""
+    started = Path(shutil.which(sys.argv[0]) or sys.argv[0])
+    beside = Path(sys.executable).parent
+    for candidate in (started, beside / "gitcellar"):
+        if candidate.name in ("gitcellar", "git-cellar") and os.access(candidate, os.X_OK) and candidate.is_file():
+            return candidate.absolute()
+    return None

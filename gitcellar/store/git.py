@@ -228,6 +228,11 @@ class GitRepository(IdentityReader):
     def _list_paths(self, *args: str) -> list[str]:
         return [path for path in self._text(*args).split("\0") if path]
 
+    def write_setting(self, key: str, value: str | None) -> None:
+        """Set a key of the repository's own configuration, or remove it."""
+        change = ("--replace-all", key, value) if value is not None else ("--unset-all", key)
+        self._text("config", "--local", *change, allow=(0, 5))  # 5: there is nothing to remove
+
     # Where the repository is
 
     def find_hooks_folder(self) -> Path:

@@ -5,9 +5,10 @@ May import core and store.git_runner.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from gitcellar.core.errors import WorldError
+from gitcellar.core.errors import InvalidError, WorldError
 from gitcellar.store.git_errors import GitError
 from gitcellar.store.git_runner import GitRunner
 
@@ -22,13 +23,34 @@ class Identity:
     utc_offset: str
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A name and an address to act under, in place of those that git's settings say."""
+
+    name: str
+    email: str
+
+
+def parse_account(text: str) -> Account:
+    """Read `NAME <EMAIL>`. Raise InvalidError for anything else.
+
+    >>> parse_account("gitcellar guard <guard@example.com>")
+    Account(name='gitcellar guard', email='guard@example.com')
+    """
+    match = re.fullmatch(r"([^<>\x00-\x1f]*[^<>\x00-\x20]) <([^<>\s]+)>", text)
+    if match is None:
+        raise InvalidError(f"{text!r} is no identity", hint="write it as 'Model guard <guard@example.com>'")
+    return Account(match[1], match[2])
+
+
 class IdentityReader(GitRunner):
     """What git's settings and variables say of whoever acts."""
 
-    def read_identity(self) -> Identity:
-        """Who would commit now, and when, by git's own rules and variables."""
+    def read_identity(self, account: Account | None = None) -> Identity:
+        """Who would commit now, and when, by git's own rules and variables; under `account` where there is one."""
+        env = {"GIT_COMMITTER_NAME": account.name, "GIT_COMMITTER_EMAIL": account.email} if account else None
         try:
-            ident = self._text("var", "GIT_COMMITTER_IDENT").strip()
+            ident = self._bytes("var", "GIT_COMMITTER_IDENT", env=env).decode("utf-8", "surrogateescape").strip()
         except GitError as error:
             raise WorldError(
                 "git does not know who you are",

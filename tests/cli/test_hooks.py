@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -605,8 +606,56 @@ def test_the_hooks_of_the_project_are_those_that_are_installed(name: str, tmp_pa
 def test_a_hook_without_gitcellar_fails_closed(name: str) -> None:
     done = run(ROOT, "/bin/sh", str(ROOT / "hooks" / name), env={"PATH": "/nonexistent"})
     assert done.status == 1
-    assert "gitcellar is not on PATH" in done.err
-    assert "Hint: pip install gitcellar" in done.err
+    assert f"Error: the {name} hook finds no gitcellar, on PATH or where it was installed, so it refuses.\n" in done.err
+    assert f"Hint: install gitcellar, then run: gitcellar hook install {name}\n" in done.err
+
+
+def without_gitcellar(bench: Bench) -> dict[str, str]:
+    """The environment of a shell whose PATH has git and no gitcellar."""
+    programs = bench.folder / "programs"
+    programs.mkdir()
+    for name in ("git", "git-receive-pack", "sh"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    return os.environ | {"PATH": str(programs)}
+
+
+def test_a_hook_without_gitcellar_on_path_runs_the_one_that_installed_it(guarded: Bench) -> None:
+    env = without_gitcellar(guarded)
+    (guarded.work / "notes.txt").write_text("nothing of the registry\n")
+    guarded.git("add", "notes.txt")
+    committed = run(guarded.work, "git", "commit", "-q", "-m", "notes", env=env)
+    assert (committed.status, committed.err) == (0, "")
+    (guarded.work / "artifacts.yaml").write_text("vit-l/base: [\n")
+    guarded.git("add", "artifacts.yaml")
+    refused = run(guarded.work, "git", "commit", "-q", "-m", "broken", env=env)
+    assert (refused.status, reasons(refused)[0].split()[0]) == (1, "M002")
+    tag(guarded, "vit-l/base@1.7")
+    for option in ("--verify", "--no-verify"):
+        pushed = run(guarded.work, "git", "push", option, "origin", "vit-l/base@1.7", env=env)
+        assert (pushed.status, reasons(pushed)[0]) == (1, "V003 vit-l/base@1.7")
+
+
+def test_no_file_of_a_repository_names_the_program_of_a_hook(guarded: Bench) -> None:
+    env = without_gitcellar(guarded)
+    planted = guarded.work / "planted"
+    planted.write_text("#!/bin/sh\nexit 0\n")
+    planted.chmod(0o755)
+    (guarded.work / "settings").write_text(f"[gitcellar]\n\tprogram = {planted}\n")
+    guarded.git("config", "--unset", "gitcellar.program")
+    guarded.git("config", "include.path", "../settings")
+    refused = run(guarded.work, "git", "commit", "-q", "--allow-empty", "-m", "x", env=env)
+    assert (refused.status, "finds no gitcellar" in refused.err) == (1, True)
+
+
+def test_uninstalling_the_last_hook_forgets_the_program(guarded: Bench) -> None:
+    def recorded() -> str:
+        return run(guarded.work, "git", "config", "--local", "gitcellar.program").out.strip()
+
+    assert Path(recorded()).name == "gitcellar"
+    assert guarded.gitcellar("hook", "uninstall", "pre-push").status == 0
+    assert recorded()
+    assert guarded.gitcellar("hook", "uninstall").status == 0
+    assert recorded() == ""
 
 
 def test_a_hook_that_was_there_is_run_first_and_put_back(guarded: Bench) -> None:

@@ -13,7 +13,6 @@ from tests.support.cellars import Bench
 from tests.support.processes import git, run
 
 CONTRACT = {"inputs": {"image": {"dtype": "float32", "shape": ["N", 3]}}, "outputs": {}}
-ENV = {key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "GITLAB_", "CI"))}
 
 
 @pytest.mark.parametrize("host", PIPELINES)
@@ -68,6 +67,11 @@ def test_approvals_and_missing_fields_are_said_before_anybody_asks(bench: Bench)
     assert "**Not allowed as it is:**" in said
 
 
+def outside_ci() -> dict[str, str]:
+    """The environment of a machine that is no CI host's."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "GITLAB_", "CI"))}
+
+
 KEYS = (
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKB83iRH2E+qguONqxsSQXW7+qoc4iXwMxxJ5mpA+udx",
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHCxNZ97OP/XkWrLx1El8M688BazxYL78EfTcCi3Cr+h",
@@ -84,7 +88,7 @@ def test_what_a_stranger_wrote_is_no_markup_in_a_comment(bench: Bench) -> None:
 def test_a_version_that_should_not_be_is_withdrawn(stocked: Bench) -> None:
     stocked.git("tag", "-a", "-m", "mine", "vit-l/base@1.7", "HEAD")
     stocked.git("push", "-q", "origin", "vit-l/base@1.7")
-    env = {**ENV, "GITLAB_CI": "true", "CI_COMMIT_TAG": "vit-l/base@1.7"}
+    env = {**outside_ci(), "GITLAB_CI": "true", "CI_COMMIT_TAG": "vit-l/base@1.7"}
     done = stocked.gitcellar("ci", "guard", "--push", "--json", env=env)
     assert done.status == 1
     document = json.loads(done.out)
@@ -93,6 +97,29 @@ def test_a_version_that_should_not_be_is_withdrawn(stocked: Bench) -> None:
     assert "breaks the policy: V003" in git(stocked.remote, "tag", "-l", "--format=%(contents)", "vit-l/base@1.7!*")
     again = stocked.gitcellar("ci", "guard", "--push", "--json", env=env)
     assert (again.status, json.loads(again.out)["answer"]) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "tagger"),
+    [
+        ({}, "gitcellar guard <guard@gitcellar.invalid>"),
+        ({"GITCELLAR_IDENTITY": "Model guard <guard@example.com>"}, "Model guard <guard@example.com>"),
+    ],
+    ids=["its own", "as set"],
+)
+def test_the_guard_needs_no_git_identity(stocked: Bench, settings: dict[str, str], tagger: str) -> None:
+    stocked.git("tag", "-a", "-m", "mine", "vit-l/base@1.7", "HEAD")
+    nobody = {"GIT_CONFIG_GLOBAL": os.devnull, "HOME": str(stocked.folder)}
+    done = stocked.gitcellar("ci", "guard", "vit-l/base@1.7", "--json", env=outside_ci() | nobody | settings)
+    assert (done.status, json.loads(done.out)["answer"]) == (1, ["vit-l/base@1.7!#1"])
+    said = stocked.git("tag", "-l", "--format=%(taggername) %(taggeremail)%0a%(contents:body)", "vit-l/base@1.7!#1")
+    assert said.startswith(f"{tagger}\nWritten by gitcellar ci guard. vit-l/base@1.7 breaks the policy: V003: ")
+
+
+@pytest.mark.parametrize("text", ["", "guard", "guard <>", "<a@b>", "a\nb <a@b>", "a <b> <c@d>", "a <b\n@c>"])
+def test_what_is_no_identity_is_refused(stocked: Bench, text: str) -> None:
+    done = stocked.gitcellar("ci", "guard", "vit-l/base@1.0", "--identity", text, env=outside_ci())
+    assert (done.status, "is no identity" in done.err) == (3, True)
 
 
 def test_a_stage_gets_back_what_it_held(stocked: Bench) -> None:
@@ -104,22 +131,22 @@ def test_a_stage_gets_back_what_it_held(stocked: Bench) -> None:
         name = f"vit-l/base#production#{number}"
         stocked.git("tag", "-a", "-m", "mine", name, "vit-l/base@1.1^{}")
         stocked.git("push", "-q", "origin", name)
-        done = stocked.gitcellar("ci", "guard", f"refs/tags/{name}", "--push", "--json", env=ENV)
+        done = stocked.gitcellar("ci", "guard", f"refs/tags/{name}", "--push", "--json", env=outside_ci())
         assert (done.status, json.loads(done.out)["answer"]) == (1, [answer])
     assert stocked.gitcellar("resolve", "vit-l/base#production").out.startswith("vit-l/base@1.0\t")
 
 
 def test_a_stage_that_held_nothing_is_emptied(stocked: Bench) -> None:
     stocked.git("tag", "-a", "-m", "mine", "vit-l/base#production#9", "vit-l/base@1.0^{}")
-    done = stocked.gitcellar("ci", "guard", "vit-l/base#production#9", "--json", env=ENV)
+    done = stocked.gitcellar("ci", "guard", "vit-l/base#production#9", "--json", env=outside_ci())
     assert (done.status, json.loads(done.out)["answer"]) == (1, ["vit-l/base#production!#10"])
 
 
 def test_what_is_allowed_or_no_tag_of_the_registry_is_left_alone(stocked: Bench) -> None:
-    allowed = stocked.gitcellar("ci", "guard", "vit-l/base@1.0", env=ENV)
+    allowed = stocked.gitcellar("ci", "guard", "vit-l/base@1.0", env=outside_ci())
     assert (allowed.status, allowed.err) == (0, "Allowed: the policy has nothing against vit-l/base@1.0\n")
-    assert stocked.gitcellar("ci", "guard", "v1.0", "--push", env=ENV).status == 0
-    assert stocked.gitcellar("ci", "guard", env=ENV).status == 3
+    assert stocked.gitcellar("ci", "guard", "v1.0", "--push", env=outside_ci()).status == 0
+    assert stocked.gitcellar("ci", "guard", env=outside_ci()).status == 3
 
 
 LOCAL = shutil.which("gitlab-ci-local")
@@ -134,7 +161,7 @@ def test_the_gitlab_file_runs(stocked: Bench, tag: str) -> None:
     stocked.assign("vit-l/base@1.0", "production", push=True)
     stocked.gitcellar("claim", "vit-l/base@1.0", "evaluated.x", "--metric", "a=1", "--push")
     words = ["--force-shell-executor", "--variable", f"CI_COMMIT_TAG={tag}", "--variable", "GITLAB_CI=true"]
-    done = run(stocked.work, str(LOCAL), *words, env={**ENV, "HOME": str(stocked.folder)})
+    done = run(stocked.work, str(LOCAL), *words, env={**outside_ci(), "HOME": str(stocked.folder)})
     assert done.status == 0, done.out + done.err
     assert "PASS" in done.out
 
@@ -144,6 +171,6 @@ def test_the_server_hooks_and_ci_say_the_same(stocked: Bench) -> None:
     stocked.git("tag", "-a", "-m", "mine", "vit-l/base@1.7", "HEAD")
     assert stocked.gitcellar("hook", "install", "--server", "-C", str(stocked.remote)).status == 0
     pushed = run(stocked.work, "git", "push", "origin", "vit-l/base@1.7")
-    judged = stocked.gitcellar("ci", "guard", "vit-l/base@1.7", "--dry-run", "--json", env=ENV)
+    judged = stocked.gitcellar("ci", "guard", "vit-l/base@1.7", "--dry-run", "--json", env=outside_ci())
     for violation in json.loads(judged.out)["violations"]:
         assert violation.split(":")[0] in pushed.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import click
 
@@ -20,6 +21,7 @@ from gitcellar.doors.cli.output import print_json, printable, say
 from gitcellar.doors.cli.verdicts import say_verdict
 from gitcellar.gitops.pipelines import PIPELINES, read_pipeline
 from gitcellar.store.deploy_folder import write_whole
+from gitcellar.store.git_identity import parse_account
 
 
 @click.group()
@@ -91,9 +93,18 @@ def summary(context: click.Context, commits: str, as_json: bool) -> None:
 
 @ci.command()
 @click.argument("ref", required=False)
+@click.option(
+    "--identity",
+    metavar="'NAME <EMAIL>'",
+    envvar="GITCELLAR_IDENTITY",
+    default="gitcellar guard <guard@gitcellar.invalid>",
+    show_default=True,
+    show_envvar=True,
+    help="Who writes the tags that take something back; a CI runner has no Git identity.",
+)
 @writer
 @click.pass_context
-def guard(context: click.Context, ref: str | None, options: Options, as_json: bool) -> None:
+def guard(context: click.Context, ref: str | None, identity: str, options: Options, as_json: bool) -> None:
     """Judge a tag that was pushed, and take back what it may not do.
 
     For hosts without server hooks: a version is withdrawn, and a stage gets back what it held before, by tags of their
@@ -107,7 +118,7 @@ def guard(context: click.Context, ref: str | None, options: Options, as_json: bo
     tag = ref.removeprefix("refs/tags/") if ref else find_ci_tag(os.environ)
     if tag is None:
         raise NotFoundError("this is no CI job that is known", hint="name the tag: gitcellar ci guard REF")
-    found = guard_tag(find_repository(context), tag, options)
+    found = guard_tag(find_repository(context), tag, replace(options, account=parse_account(identity)))
     if as_json:
         document: GuardDocument = {
             "schema": SCHEMA,
