@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gitcellar.cellar.authority import Proven, find_day, prove_objects
 from gitcellar.cellar.checking import gather_past
 from gitcellar.cellar.policies import read_policy
 from gitcellar.cellar.reading import detail_events, read_cellar, read_model
+from gitcellar.core.days import Day
 from gitcellar.core.events import Assigned, DetailedEvent
 from gitcellar.core.names import ModelName
 from gitcellar.core.state import ModelState
@@ -48,7 +48,7 @@ class Audit:
 
     events: tuple[Audited, ...]
     exceptions: tuple[RuleException, ...]
-    day: str
+    day: Day
     states: tuple[ModelState, ...]
 
 
@@ -59,12 +59,9 @@ def audit(
     states = [read_model(repository, model)] if model else list(read_cellar(repository).values())
     details = repository.read_details(model_patterns(model) if model else ("refs/tags/",))
     change = gather_past(repository, [event for state in states for event in state.events])
-    acts = {act.tag_of(tag): (act, tag) for act in change.acts for tag in act.tags}
-    signed = [tag.written.object_id for act, tag in acts.values() if act.rules.people and tag.written]
-    ids = {object_id: object_id for object_id in signed if object_id is not None}
-    proven = prove_objects(repository.read_objects(ids, kind="tag"), read_policy(repository).people)
+    judged = {act.tag_of(act.tags[0]): _judge(act, change.day) for act in change.acts}
     found = [
-        _account(state, event, acts.get(event.event.tag), proven.get(event.event.object_id), change.day)
+        _account(state, event, judged.get(event.event.tag))
         for state in states
         for event in detail_events(state, details)
         if (since is None or event.details.at >= since) and (until is None or event.details.at < until)
@@ -78,15 +75,25 @@ def _by_time(audited: Audited) -> tuple[int, int]:
     return audited.event.details.at, audited.event.event.fact.counter
 
 
-def _account(
-    state: ModelState, event: DetailedEvent, of: tuple[Act, ProposedTag] | None, proven: Proven | None, day: str
-) -> Audited:
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What is kept of an act, whose state moves on with the next one."""
+
+    verdict: Verdict
+    signer: str | None
+    evidence: tuple[str, ...]
+
+
+def _judge(act: Act, day: Day) -> _Judged:
+    signer = act.signer.principal if act.rules.people and act.signer else None
+    return _Judged(judge(Change(day, (act,))), signer, tuple(_find_evidence(act, act.tags[0])))
+
+
+def _account(state: ModelState, event: DetailedEvent, judged: _Judged | None) -> Audited:
     policy = parse_message(event.details.message).find("Policy")
-    if of is None:
+    if judged is None:
         return Audited(state, event, Verdict(()), policy=policy)
-    act, proposed = of
-    signer = proven.signer(act.rules, find_day(event.details.at)).principal if proven else None
-    return Audited(state, event, judge(Change(day, (act,))), signer, tuple(_find_evidence(act, proposed)), policy)
+    return Audited(state, event, judged.verdict, judged.signer, judged.evidence, policy)
 
 
 def _find_evidence(act: Act, proposed: ProposedTag) -> Iterator[str]:

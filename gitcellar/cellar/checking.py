@@ -87,10 +87,14 @@ def check_tag(repository: GitRepository, tag: str, *, progress: Progress | None 
         raise InvalidError(f"{tag!r} is no registry tag", hint="gitcellar show lists what there is")
     events = read_model(repository, named.model).events
     change = gather_past(repository, events)
-    acts = [act for act in change.acts if act.tag_of(act.tags[0]) == tag]
+    acts = (act for act in change.acts if act.tag_of(act.tags[0]) == tag)
     if progress is not None:
-        acts = [_measured(repository, act, progress) for act in acts]
-    return judge(replace(change, acts=tuple(acts), refs=()))
+        acts = (_measured(repository, act, progress) for act in acts)
+    histories = tuple(
+        replace(history, suspicions=tuple(found for found in history.suspicions if found.tag == tag))
+        for history in change.histories
+    )
+    return judge(replace(change, acts=acts, refs=(), histories=histories))
 
 
 def _measured(repository: GitRepository, act: Act, progress: Progress) -> Act:
@@ -107,7 +111,7 @@ def gather_past(repository: GitRepository, events: Iterable[Event]) -> Change:
     models = {named.model for p in pushed if (named := find_tag_name(p.ref.removeprefix("refs/tags/"))) is not None}
     pushed += [PushedRef(ref, None, tips[ref]) for ref in sorted(map(tip_ref, models)) if ref in tips]
     change = gather_push(repository, pushed, Occasion(read_policy(repository), read_today(), "origin"))
-    return replace(change, acts=tuple(map(_as_it_was, change.acts)))
+    return replace(change, acts=map(_as_it_was, change.acts))
 
 
 def _as_it_was(act: Act) -> Act:

@@ -20,7 +20,7 @@ from gitcellar.core.names import ModelName
 from gitcellar.core.references import Reference
 from gitcellar.core.versions import Version
 from gitcellar.policy.change import Act, Change, Declaration, ProposedTag
-from gitcellar.policy.gates import Weighed, find_metrics, has_held, weigh_gates
+from gitcellar.policy.gates import Weighed, find_metrics, weigh_gates
 from gitcellar.policy.judge import judge
 from gitcellar.policy.plan import Plan
 from gitcellar.store.environment import read_now
@@ -62,7 +62,7 @@ def weigh_passage(repository: GitRepository, reference: Reference, stage: str, *
     proposed = ProposedTag(state.name, Assigned(stage, state.next_counter), held.commit)
     plan = Plan(state.name, f"Assign {held.version} to {stage}", held.version, stage, (proposed,))
     act = gather_act(repository, plan, state, rules, None, remote=remote)
-    act = with_authority(repository, [_whoever_promotes(act, stage)], now=read_now())[0]
+    act = with_authority(repository, _whoever_promotes(act, stage), now=read_now())
     live = state.stages.get(stage)
     rival = live if live and live.version != held.version else None
     new, old = _declared(repository, act, held.commit), _declared(repository, act, rival.commit if rival else None)
@@ -73,7 +73,7 @@ def weigh_passage(repository: GitRepository, reference: Reference, stage: str, *
         held.version,
         stage,
         gates,
-        has_held(state, held.commit, stage),
+        state.has_held(held.commit, stage),
         live.version if live else None,
         _compare(act, new, old),
         compare_contracts(old.contract, new.contract) if old and new else (),

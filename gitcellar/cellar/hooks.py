@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gitcellar.cellar.getting import read_tracking
 from gitcellar.cellar.policies import find_protected_branch, read_policy, read_policy_at
-from gitcellar.cellar.pushes import Occasion, gather_push
+from gitcellar.cellar.pushes import Occasion, gather_push, measure_push
 from gitcellar.core.documents import DocumentError
 from gitcellar.core.errors import InvalidError
 from gitcellar.core.pushes import PushedRef
@@ -18,7 +18,7 @@ from gitcellar.policy.checks.checkpoints import D001
 from gitcellar.policy.config import Policy
 from gitcellar.policy.judge import Verdict, judge, severity_of
 from gitcellar.store.checkpoints import find_lost
-from gitcellar.store.environment import find_program, forget_hook_environment, read_now, read_today
+from gitcellar.store.environment import find_program, outside_hook, read_now, read_today
 from gitcellar.store.git import GitRepository
 from gitcellar.store.hook_files import inspect_hook, install_hook, run_chained, uninstall_hook
 
@@ -32,24 +32,28 @@ def judge_pre_push(repository: GitRepository, pushed: Sequence[PushedRef], remot
 
     Every pushed ref is judged, so tags that are pushed alone are too. DVC is asked for registrations alone.
     """
-    change = _gather(repository, pushed, remote=remote, whole=True)
-    return judge(_with_lost(repository, change)) if change else Verdict(())
+    occasion = _find_occasion(repository, pushed, remote=remote, whole=True)
+    if occasion is None:
+        return Verdict(())
+    return judge(_with_lost(repository, gather_push(repository, pushed, occasion)))
 
 
 def judge_pre_receive(repository: GitRepository, pushed: Sequence[PushedRef], *, whole: bool = True) -> Verdict:
     """Judge a push on the server before any ref moves, while its objects are in quarantine: nothing is written."""
-    change = _gather(repository, pushed, remote=None, whole=whole)
-    return judge(change) if change else Verdict(())
+    occasion = _find_occasion(repository, pushed, remote=None, whole=whole)
+    if occasion is None:
+        return Verdict(())
+    # First of all: what is too much to be judged is not read either.
+    size = judge(measure_push(repository, pushed, occasion))
+    return judge(gather_push(repository, pushed, occasion)) if size.ok else size
 
 
-def _gather(
+def _find_occasion(
     repository: GitRepository, pushed: Sequence[PushedRef], *, remote: str | None, whole: bool
-) -> Change | None:
-    """The change; None where a broken policy is mended, and there is none to judge by."""
+) -> Occasion | None:
+    """The policy from before a push, and when it comes; None where a broken policy is mended, so none can judge."""
     policy = _read_policy_before(repository, pushed, remote)
-    if policy is None:
-        return None
-    return gather_push(repository, pushed, Occasion(policy, read_today(), remote, whole, now=read_now()))
+    return Occasion(policy, read_today(), remote, whole, now=read_now()) if policy is not None else None
 
 
 def _read_policy_before(repository: GitRepository, pushed: Sequence[PushedRef], remote: str | None) -> Policy | None:
@@ -72,18 +76,18 @@ def _read_policy_before(repository: GitRepository, pushed: Sequence[PushedRef], 
 
 def _with_lost(repository: GitRepository, change: Change) -> Change:
     """The change with what the DVC remote has not of the checkpoints that would be registered."""
-    asked = [act for act in change.acts if act.registers and act.entry and severity_of(D001, act.rules) != "off"]
-    tracked = [(act, read_tracking(repository, act.tags[0].target, act.entry)) for act in asked if act.entry]
-    found = {id(act): tracking for act, tracking in tracked if tracking.out is not None}
-    if not found:
-        return change
-    # DVC is asked in a folder of its own, where git must not heed the variables of the hook.
-    forget_hook_environment()
 
-    def weighed(act: Act) -> Act:
-        return replace(act, lost=tuple(find_lost(found[id(act)]))) if id(act) in found else act
+    def ask(act: Act) -> Act:
+        if not act.registers or act.entry is None or severity_of(D001, act.rules) == "off":
+            return act
+        tracking = read_tracking(repository, act.tags[0].target, act.entry)
+        if tracking.out is None:
+            return act
+        # DVC is asked in a folder of its own, where git must not heed the variables of the hook.
+        with outside_hook():
+            return replace(act, lost=tuple(find_lost(tracking)))
 
-    return replace(change, acts=tuple(map(weighed, change.acts)))
+    return replace(change, acts=map(ask, change.acts))
 
 
 def install_hooks(

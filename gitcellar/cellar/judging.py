@@ -68,6 +68,7 @@ def gather_act(
         neighbours=tuple(name.text for name in read_cellar(repository)) if is_new else (),
         blocking=find_blocking(repository, [model])[model] if is_new else (),
         unreachable=bool(registers and find_unreachable(repository, commits, rules, remote=remote)),
+        arrival=None,
     )
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from gitcellar.cellar.authority import find_own_signer, prove_objects
 from gitcellar.cellar.policies import find_policy_blobs, find_protected, read_policy
 from gitcellar.cellar.writing import DEFAULT, Options
+from gitcellar.core.days import Day
 from gitcellar.core.errors import InvalidError, NotFoundError
 from gitcellar.core.pushes import PushedRef
 from gitcellar.core.trailers import FORMAT, format_message, parse_message
@@ -59,7 +60,7 @@ def approve_policy(repository: GitRepository, revision: str, *, options: Options
 
 
 def find_policy_approvals(
-    repository: GitRepository, pushed: PushedRef, rules: ModelRules, day: str, new_tags: Sequence[str]
+    repository: GitRepository, pushed: PushedRef, rules: ModelRules, day: Day, new_tags: Sequence[str]
 ) -> tuple[str, ...] | None:
     """Who approved the policy that a push brings to its branch, with tags here or beside it; None where it stays."""
     if pushed.old is None:

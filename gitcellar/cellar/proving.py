@@ -5,24 +5,25 @@ May import core, policy, store and its own floor.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gitcellar.cellar.authority import Proven, prove_objects, with_authority
+from gitcellar.cellar.authority import Authority, Proven, prove_objects
+from gitcellar.cellar.model_past import find_day
 from gitcellar.cellar.policies import fetch_policy, read_policy
 from gitcellar.cellar.reading import read_state, unknown_model
 from gitcellar.core.chain import read_links, walk_back
-from gitcellar.core.events import Registered
+from gitcellar.core.events import Event
 from gitcellar.core.names import ModelName, find_model_name
-from gitcellar.core.proof import Code, Evidence, Suspicion, find_suspicions
+from gitcellar.core.proof import Code, Evidence, Suspicion, find_registrations, find_suspicions
 from gitcellar.core.state import replay_events
 from gitcellar.core.tag_objects import TagObject, find_tag_object
 from gitcellar.core.tags import find_tag_name, model_patterns, tip_ref
-from gitcellar.core.versions import Version
 from gitcellar.policy.change import Act, Change, ProposedTag, WrittenTag
 from gitcellar.policy.config import Policy
 from gitcellar.policy.judge import judge
 from gitcellar.policy.settings import ModelRules
+from gitcellar.store.environment import read_today
 from gitcellar.store.git import GitRepository
 from gitcellar.store.git_remote import RefSource, cloned
 
@@ -92,7 +93,7 @@ def verify_tags(
                 links,
                 tips[name],
                 remembered.get(name),
-                _registrations(held.get(name.base, {})) if name.kind == "project" else {},
+                find_registrations(held.get(name.base, {})) if name.kind == "project" else {},
             )
         )
     ]
@@ -111,7 +112,6 @@ def _check_policy(
 ) -> list[tuple[ModelName, Suspicion]]:
     """What was signed by nobody who may or stands in no chain, by the same judge as what is proposed."""
     found: list[tuple[ModelName, Suspicion]] = []
-    acts: list[Act] = []
     for model, tags in held.items():
         rules = policy.rules_of(model)
         contents = repository.read_objects({object_id: object_id for object_id in tags.values()}, kind="tag")
@@ -121,38 +121,54 @@ def _check_policy(
             for tag, object_id in tags.items()
             if object_id in proven and proven[object_id].forged
         ]
-        if not rules.people and not rules.chained:
-            continue
-        replayed = list(_replay(repository, model, rules, chains[model]))
-        tail = _find_unsigned_tail([act.tags[0].written for act in replayed], proven)
-        if tail and not rules.signed:
-            found.append(
-                (model, Suspicion("unsigned-tail", tail[0], f"the last {len(tail)} events are not signed", grave=False))
-            )
-        acts += replayed
-    told = {(model, suspicion.tag) for model, suspicion in found if suspicion.grave}
-    for act in with_authority(repository, acts, now=None):
+        if rules.people or rules.chained:
+            found += [(model, each) for each in _check_authority(repository, model, rules, proven, chains[model])]
+    grave = {(model, each.tag) for model, each in found if each.grave and each.code == "forged"}
+    return [(model, each) for model, each in found if each.code == "forged" or (model, each.tag) not in grave]
+
+
+def _check_authority(
+    repository: GitRepository,
+    model: ModelName,
+    rules: ModelRules,
+    proven: Mapping[str, Proven],
+    chain: Container[str],
+) -> Iterator[Suspicion]:
+    """What of a model's history was done by nobody who may, and whether its newest events are not signed at all."""
+    events = read_state(repository, model).events
+    order = [event for event, _ in replay_events(model, (), events)]
+    tail = _find_unsigned_tail(order, proven)
+    if tail and not rules.signed:
+        yield Suspicion("unsigned-tail", tail[0], f"the last {len(tail)} events are not signed", grave=False)
+    authority = Authority(repository, now=None, proven=proven)
+    for act in _replay(model, events, rules, proven, chain):
+        authority.collect(act)
+    for act in _replay(model, events, rules, proven, chain):
+        act = authority.complete(act)
         for violation in judge(Change(act.day, (act,)), family="A").violations:
-            code = _CODES.get(violation.rule, "no-right")
-            if (act.model, violation.subject) not in told:
-                found.append((act.model, Suspicion(code, violation.subject, violation.message)))
-    return found
+            yield Suspicion(_CODES.get(violation.rule, "no-right"), violation.subject, violation.message)
 
 
-def _replay(repository: GitRepository, model: ModelName, rules: ModelRules, chain: Container[str]) -> Iterable[Act]:
+def _replay(
+    model: ModelName, events: Sequence[Event], rules: ModelRules, proven: Mapping[str, Proven], chain: Container[str]
+) -> Iterator[Act]:
     """Each event of a model as an act, after those before it."""
-    for event, state in replay_events(model, (), read_state(repository, model).events):
+    for event, state in replay_events(model, (), events):
         chained = event.object_id in chain
         written = WrittenTag(event.tag, "tag", event.tag, object_id=event.object_id, chained=chained)
-        yield Act(model, (ProposedTag(model, event.fact, event.commit or "", written),), state, rules)
+        known = proven.get(event.object_id)
+        # What has no date is held against the exceptions of today, for it must not choose a day on which one held.
+        day = find_day(known.found.at) if known is not None else read_today()
+        proposed = ProposedTag(model, event.fact, event.commit or "", written)
+        yield Act(model, (proposed,), state, rules, arrival=None, day=day)
 
 
-def _find_unsigned_tail(written: Iterable[WrittenTag | None], proven: Mapping[str, Proven]) -> list[str]:
+def _find_unsigned_tail(events: Sequence[Event], proven: Mapping[str, Proven]) -> list[str]:
     """The newest events that nobody signed, the oldest first, of a model that was signed before."""
-    objects = [(tag.name, proven.get(tag.object_id or "")) for tag in written if tag]
-    signed = [(name, found.key) for name, found in objects if found is not None]
+    read = [(event.tag, proven.get(event.object_id)) for event in events]
+    signed = [(tag, found.key) for tag, found in read if found is not None]
     last = max((at for at, (_, key) in enumerate(signed) if key is not None), default=None)
-    return [] if last is None else [name for name, _ in signed[last + 1 :]]
+    return [] if last is None else [tag for tag, _ in signed[last + 1 :]]
 
 
 def _related(model: ModelName) -> list[ModelName]:
@@ -181,11 +197,6 @@ def _group(refs: dict[str, str]) -> dict[ModelName, dict[str, str]]:
         if named is not None:
             held.setdefault(named.model, {})[tag] = object_id
     return held
-
-
-def _registrations(held: dict[str, str]) -> dict[Version, str]:
-    named = [(find_tag_name(tag), object_id) for tag, object_id in held.items()]
-    return {name.fact.version: object_id for name, object_id in named if name and isinstance(name.fact, Registered)}
 
 
 def _read_chain(repository: GitRepository, ids: Iterable[str]) -> dict[str, TagObject]:

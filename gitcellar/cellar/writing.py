@@ -224,7 +224,7 @@ class _Act:
         act = gather_act(self.repository, plan, state, rules, self.candidate, remote=self.options.remote)
         asked = any(asks_who(proposed.fact, rules) for proposed in plan.tags)
         own = find_own_signer(self.repository, rules, act.day) if asked else None
-        act = with_authority(self.repository, [act], now=read_now(), own=own)[0]
+        act = with_authority(self.repository, act, now=read_now(), own=own)
         verdict = judge(Change(read_today(), (act,)))
         if not verdict.ok:
             raise RefusedError(verdict)

@@ -15,6 +15,12 @@ def read_links(messages: Mapping[str, str]) -> dict[str, str | None]:
     return {object_id: parse_message(message).find(PREVIOUS) for object_id, message in messages.items()}
 
 
+def leads_back(new: str, old: str, links: Mapping[str, str | None]) -> bool:
+    """Whether the chain that ends at `new` comes to `old`, whose own object need not be known."""
+    chain = walk_back(new, links)
+    return old in chain or (bool(chain) and links[chain[-1]] == old)
+
+
 def walk_back(tip: str | None, links: Mapping[str, str | None]) -> list[str]:
     """The chain that ends at `tip`, the newest first, as far as its objects are known. A loop ends it."""
     chain: list[str] = []

@@ -71,9 +71,7 @@ def find_kind(event: Event, before: ModelState) -> Kind:
         if fact.stage == ARCHIVED:
             return "archived"
         held = before.stages.get(fact.stage)
-        returns = any(
-            e.stage == fact.stage and e.commit == event.commit and e.kind == "assigned" for e in before.events
-        )
+        returns = before.has_held(event.commit or "", fact.stage)
         return "rolled-back" if returns and (held is None or held.commit != event.commit) else "assigned"
     return _KINDS[type(fact)]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gitcellar.core.chain import walk_back
+from gitcellar.core.events import Registered
 from gitcellar.core.lineage import find_base
 from gitcellar.core.names import ModelName
 from gitcellar.core.tag_objects import TagObject
@@ -76,6 +77,12 @@ def find_suspicions(evidence: Evidence) -> list[Suspicion]:
     ]
     told = {suspicion.tag for suspicion in found}
     return [*found, *(s for s in _check_unchained(evidence, chain) if s.tag not in told)]
+
+
+def find_registrations(held: Mapping[str, str]) -> dict[Version, str]:
+    """The objects of a model's registrations by version, from its tags and what they hold."""
+    named = [(find_tag_name(tag), object_id) for tag, object_id in held.items()]
+    return {name.fact.version: object_id for name, object_id in named if name and isinstance(name.fact, Registered)}
 
 
 def _check_objects(evidence: Evidence) -> Iterator[Suspicion]:

@@ -3,8 +3,8 @@
 Ref names and commits are enough: no tag object is opened. May import names, versions and events.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gitcellar.core.events import (
@@ -19,7 +19,7 @@ from gitcellar.core.events import (
     Withdrawn,
 )
 from gitcellar.core.names import ModelName
-from gitcellar.core.versions import Version, by_precedence, newest
+from gitcellar.core.versions import Version, VersionOrder, by_precedence, newest
 
 ARCHIVED = "archived"
 _LAST = 10**9  # above every counter
@@ -63,19 +63,26 @@ class Assignment:
 class ModelState:
     """Everything that the refs say of one model. `events` are in the listing's order, `anomalies` as they were met.
 
-    `unratified` are the stages that hold what somebody put there by breaking the glass, with the claim that says so.
+    `broken` says of a stage whose glass was broken and not ratified since for which version, and the claim's tag.
+    `last_counter` is the highest of any event, `stage_counters` that of each stage; `entered` are the commits that each
+    stage ever held, `last_claims` the newest of each name, and `order` the registered versions by precedence.
     """
 
     name: ModelName
-    events: tuple[Event, ...]
+    events: Sequence[Event]
     registrations: Mapping[Version, Event]
     at_commit: Mapping[str, Version]
-    withdrawn: frozenset[Version]
+    withdrawn: Set[Version]
     stages: Mapping[str, Assignment]
     last_stages: Mapping[Version, str]
     deprecated: bool
-    anomalies: tuple[Anomaly, ...]
-    unratified: Mapping[str, str] = field(default_factory=dict)
+    anomalies: Sequence[Anomaly]
+    broken: Mapping[str, tuple[Version, str]]
+    last_counter: int
+    stage_counters: Mapping[str, int]
+    entered: Set[tuple[str, str]]
+    last_claims: Mapping[str, Claimed]
+    order: VersionOrder
 
     @property
     def versions(self) -> list[VersionState]:
@@ -106,27 +113,35 @@ class ModelState:
     @property
     def next_counter(self) -> int:
         """The number of the model's next counted event."""
-        return max((event.fact.counter for event in self.events), default=0) + 1
+        return self.last_counter + 1
+
+    @property
+    def unratified(self) -> dict[str, str]:
+        """The stages that hold what was put there by breaking the glass, with the claim that says so."""
+        found = {stage: self.find_unratified(stage) for stage in self.broken}
+        return {stage: tag for stage, tag in found.items() if tag is not None}
+
+    def find_unratified(self, stage: str) -> str | None:
+        """The claim that broke the glass for what a stage holds, and that nobody has ratified."""
+        version, tag = self.broken.get(stage, (None, None))
+        held = self.stages.get(stage)
+        return tag if held is not None and held.version == version else None
 
     def stage_counter(self, stage: str) -> int:
         """The counter of the last event of a stage, by which one moment of it differs from all others; 0 before any."""
-        return max((event.fact.counter for event in self.events if event.stage == stage), default=0)
+        return self.stage_counters.get(stage, 0)
+
+    def has_held(self, commit: str, stage: str) -> bool:
+        """Whether the version at a commit was in a stage, now or before."""
+        return (stage, commit) in self.entered
 
     def predecessor(self, version: Version) -> Version | None:
         """The newest final version before `version` under the same X that was not withdrawn."""
-        before = [
-            known
-            for known in self.registrations
-            if known < version and known.triple[0] == version.triple[0] and not known.prerelease
-        ]
-        return max((known for known in before if known not in self.withdrawn), default=None)
+        return self.order.find_predecessor(version, self.withdrawn)
 
     def newest_of(self, line: tuple[int, ...]) -> Version | None:
         """The newest version, not withdrawn, whose numbers begin with `line`."""
-        width = len(line)
-        return newest(
-            [v for v in self.registrations if v.triple[:width] == line and v not in self.withdrawn],
-        )
+        return self.order.find_newest(line, self.withdrawn)
 
     def find(self, version: Version) -> VersionState | None:
         """A registered version's state."""
@@ -142,20 +157,27 @@ class ModelState:
 def fold_events(name: ModelName, events: Iterable[Event]) -> ModelState:
     """The state after all `events` of one model, given in any order. Contradictions become anomalies."""
     events = tuple(events)
-    return _fold(events).snapshot(name, events)
+    return _fold(events).view(name, events)
 
 
 def replay_events(
     name: ModelName, before: Iterable[Event], after: Iterable[Event]
 ) -> Iterator[tuple[Event, ModelState]]:
-    """Each of the events `after`, in the order in which they count, with the state that it meets."""
-    known, new = tuple(before), frozenset(after)
-    fold = _fold(known)
+    """Each of the events `after`, in the order in which they count, with the state that it meets.
+
+    The state is a view that moves on with the next event, so that ten thousand events cost no ten thousand copies of
+    it: whoever goes on to the next event has read what was asked of it.
+    """
+    known = list(before)
+    # By name, so that of two which contradict the same one counts whatever order they came in.
+    new = sorted(after, key=_by_tag)
+    fold = _fold(tuple(known))
+    waiting = set(new)
     for event in order_events(fold_events(name, (*known, *new))):
-        if event in new:
-            yield event, fold.snapshot(name, known)
+        if event in waiting:
+            yield event, fold.view(name, known)
             fold.apply(event)
-            known = (*known, event)
+            known.append(event)
 
 
 def order_events(state: ModelState) -> list[Event]:
@@ -180,6 +202,7 @@ def _fold(events: tuple[Event, ...]) -> "_Fold":
     for event in events:
         fact, _, _, commit = event
         if commit is None:
+            fold.count(event)
             fold.report("lightweight", event, "a lightweight tag has no author and no date, and does not count")
         elif type(fact) is Registered and not fact.counter:
             register(event, commit, fact.version)
@@ -193,6 +216,10 @@ def _fold(events: tuple[Event, ...]) -> "_Fold":
     for _, _, _, event in counted:
         fold.take(event, event.fact.counter)
     return fold
+
+
+def _by_tag(event: Event) -> str:
+    return event.tag
 
 
 def _by_version(item: tuple[Version, Event]) -> Any:
@@ -212,29 +239,35 @@ class _Fold:
         self.anomalies: list[Anomaly] = []
         self.broken: dict[str, tuple[Version, str]] = {}
         self.last_counted = (0, "")
+        self.last_counter = 0
+        self.stage_counters: dict[str, int] = {}
+        self.entered: set[tuple[str, str]] = set()
+        self.last_claims: dict[str, Claimed] = {}
+        self.order = VersionOrder(self.registrations)
 
-    def snapshot(self, name: ModelName, events: tuple[Event, ...]) -> ModelState:
+    def view(self, name: ModelName, events: Sequence[Event]) -> ModelState:
         return ModelState(
             name,
             events,
-            dict(self.registrations),
-            dict(self.at_commit),
-            frozenset(self.withdrawn),
-            dict(self.stages),
-            dict(self.last_stages),
+            self.registrations,
+            self.at_commit,
+            self.withdrawn,
+            self.stages,
+            self.last_stages,
             self.deprecated,
-            tuple(self.anomalies),
-            {
-                stage: tag
-                for stage, (version, tag) in self.broken.items()
-                if stage in self.stages and self.stages[stage].version == version
-            },
+            self.anomalies,
+            self.broken,
+            self.last_counter,
+            self.stage_counters,
+            self.entered,
+            self.last_claims,
+            self.order,
         )
 
     def apply(self, event: Event) -> None:
         if event.commit is None:
-            return
-        if isinstance(event.fact, Registered) and not event.fact.counter:
+            self.count(event)
+        elif isinstance(event.fact, Registered) and not event.fact.counter:
             self.register(event, event.commit, event.fact.version)
         else:
             self.take(event, event.fact.counter)
@@ -244,8 +277,10 @@ class _Fold:
         if counter and counter == self.last_counted[0]:
             self.report("counter-reused", event, f"{self.last_counted[1]} has the counter {counter} too")
         self.last_counted = counter, event.tag
+        self.count(event)
         commit = event.commit or ""
         if isinstance(fact, Assigned):
+            self.entered.add((fact.stage, commit))
             self.assign(event, commit, fact.stage)
         elif isinstance(fact, Unassigned):
             self.vacate(commit, fact.stage)
@@ -260,7 +295,15 @@ class _Fold:
         else:
             self.claim(event, fact)
 
+    def count(self, event: Event) -> None:
+        counter, stage = event.fact.counter, event.stage
+        if counter > self.last_counter:
+            self.last_counter = counter
+        if stage is not None and counter > self.stage_counters.get(stage, 0):
+            self.stage_counters[stage] = counter
+
     def claim(self, event: Event, fact: Claimed) -> None:
+        self.last_claims[fact.claim] = fact
         kind, _, about = fact.claim.partition(".")
         if kind == BYPASSED:
             self.broken[about] = (fact.version, event.tag)
@@ -269,7 +312,9 @@ class _Fold:
 
     def register(self, event: Event, commit: str, version: Version) -> None:
         known = self.registrations.setdefault(version, event)
-        if known is not event:
+        if known is event:
+            self.order.add(version)
+        else:
             if version not in self.withdrawn:
                 self.report("duplicate-version", event, f"{version} is registered by {known.tag} already")
                 return

@@ -4,7 +4,8 @@ May import core.errors alone.
 """
 
 import re
-from collections.abc import Collection
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Collection, Container
 from dataclasses import dataclass, field
 from functools import cache
 from operator import attrgetter
@@ -116,3 +117,57 @@ def newest(versions: Collection[Version]) -> Version | None:
     if top is not None and top.prerelease:
         return max((version for version in versions if not version.prerelease), default=top)
     return top
+
+
+class VersionOrder:
+    """The registered versions of a model in their order, for questions that must not read all of them each time.
+
+    It is a view of `registered`; whoever adds a version there says so with `add`.
+    """
+
+    def __init__(self, registered: Collection[Version]) -> None:
+        self._registered = registered
+        self._sorted: tuple[list[Version], list[Version]] | None = None
+
+    def __contains__(self, version: Version) -> bool:
+        return version in self._registered
+
+    def add(self, version: Version) -> None:
+        """Take in a version that was registered since."""
+        if self._sorted is not None:
+            insort(self._sorted[bool(version.prerelease)], version, key=by_precedence)
+
+    @property
+    def finals(self) -> list[Version]:
+        """Every version that is no prerelease, the lowest first."""
+        return self._sort()[0]
+
+    def find_predecessor(self, version: Version, withdrawn: Container[Version] = ()) -> Version | None:
+        """The newest final version before `version` under the same X, without those that were `withdrawn`."""
+        end = bisect_left(self.finals, version.precedence, key=by_precedence)
+        return _last(self.finals, end, version.triple[:1], withdrawn)
+
+    def find_newest(self, line: tuple[int, ...], withdrawn: Container[Version] = ()) -> Version | None:
+        """The newest version whose numbers begin with `line`: a final one, or else the highest prerelease."""
+        for versions in self._sort():
+            end = bisect_right(versions, line, key=lambda version: version.triple[: len(line)])
+            found = _last(versions, end, line, withdrawn)
+            if found is not None:
+                return found
+        return None
+
+    def _sort(self) -> tuple[list[Version], list[Version]]:
+        if self._sorted is None:
+            ordered = sorted(self._registered, key=by_precedence)
+            self._sorted = [v for v in ordered if not v.prerelease], [v for v in ordered if v.prerelease]
+        return self._sorted
+
+
+def _last(versions: list[Version], end: int, line: tuple[int, ...], withdrawn: Container[Version]) -> Version | None:
+    """The last of `versions` before the place `end` that is on `line` and stands; all on the line stand together."""
+    for at in range(end - 1, -1, -1):
+        if versions[at].triple[: len(line)] != line:
+            break
+        if versions[at] not in withdrawn:
+            return versions[at]
+    return None

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gitcellar.cellar.reading import detail_events, read_state, with_objects
 from gitcellar.cellar.rows import format_time
-from gitcellar.core.cloud_events import Happening, claim_of, find_kind, find_previous
+from gitcellar.core.cloud_events import Happening, Kind, claim_of, find_kind, find_previous
 from gitcellar.core.declared import find_path, manifest_files
 from gitcellar.core.digests import Digest
 from gitcellar.core.errors import CellarError, NotFoundError
@@ -41,17 +41,22 @@ def read_happenings(repository: GitRepository, model: ModelName, tags: Iterable[
     wanted = set(tags)
     state = read_state(repository, model)
     details = repository.read_details(model_patterns(model))
-    ordered = [detailed.event for detailed in detail_events(state, details)]
-    before = {event.tag: known for event, known in replay_events(model, (), state.events)}
-    for event in ordered:
-        if event.tag in wanted:
-            yield _describe(repository, event, before[event.tag], state, details)
+    # A state of the past is good until the next event is asked for, so what is asked of it is asked at once.
+    seen = {
+        event.tag: (find_kind(event, known), find_previous(event, known))
+        for event, known in replay_events(model, (), state.events)
+        if event.tag in wanted
+    }
+    for detailed in detail_events(state, details):
+        if detailed.event.tag in wanted:
+            yield _describe(repository, detailed.event, *seen[detailed.event.tag], state, details)
 
 
 def _describe(
     repository: GitRepository,
     event: Event,
-    before: ModelState,
+    kind: Kind,
+    previous: Version | None,
     state: ModelState,
     details: Mapping[str, tuple[str, Details]],
 ) -> Happening:
@@ -59,14 +64,14 @@ def _describe(
     own = details[event.tag][1]
     registered = state.registrations.get(version) if version else None
     return Happening(
-        find_kind(event, before),
+        kind,
         event.tag,
         event.object_id,
         state.name.text,
         str(version) if version else None,
         event.stage,
         claim_of(event),
-        _spell(find_previous(event, before)),
+        _spell(previous),
         event.commit,
         _find_path(repository, event.commit, state.name),
         _find_digest(registered, details),

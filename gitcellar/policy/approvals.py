@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitcellar.core.claims import APPROVED, DECISIONS, KINDS, REJECTED, Claim
+from gitcellar.core.days import Day
 from gitcellar.core.events import BYPASSED
 from gitcellar.core.state import ModelState
 from gitcellar.core.versions import Version
@@ -34,8 +35,8 @@ class Hearing:
     state: ModelState
     rules: ModelRules
     version: Version
-    day: str
-    claims: tuple[Attested, ...] = ()
+    day: Day
+    claims: Sequence[Attested] = ()
     author: Signer | None = None
     promoter: Signer | None = None
 

@@ -3,16 +3,20 @@
 May import core and policy.settings.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
 
 from gitcellar.core.claims import Statement
+from gitcellar.core.days import Day
 from gitcellar.core.digests import Digest
 from gitcellar.core.documents import Fault
 from gitcellar.core.events import Fact, Registered
 from gitcellar.core.manifest import Contract, Entry
 from gitcellar.core.metrics import Metrics
 from gitcellar.core.names import ModelName
+from gitcellar.core.proof import Suspicion
 from gitcellar.core.state import ModelState
 from gitcellar.core.tags import format_tag
 from gitcellar.core.versions import Version
@@ -21,14 +25,35 @@ from gitcellar.policy.people import Signer
 from gitcellar.policy.settings import ModelRules
 
 
+class NotRead(Enum):
+    """Evidence that nobody gathered, as opposed to evidence that there is nothing: a check that meets it fails."""
+
+    NOT_READ = "not read"
+
+
+NOT_READ: Final = NotRead.NOT_READ
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When an event came, in seconds UTC: `at` by its tagger's clock, `newest` the latest such date of the model's
+    events before it, and `received` by the clock of the server that takes it; None where it is judged elsewhere.
+    """
+
+    at: int
+    newest: int
+    received: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class WrittenTag:
     """A proposed tag that exists already, for it is pushed rather than planned.
 
     `kind` is the type of the object that the ref would hold, or `malformed` for a tag that git would not write; `field`
     the name that a tag object has inside, `target_kind` the type of what it points at, and
-    `object_id` the object itself. `chained` says whether the chain of its model's tip leads back to it; None where that
-    was not asked, or cannot be known.
+    `object_id` the object itself. `follows` is the event that its message names as the one before it, and `chained`
+    says whether the chain of its model's tip leads back to it; None where that was not asked, or cannot be known.
+    `forgery` says why its signature proves nothing, as words that follow "it"; None for one that fits, or for none.
     """
 
     name: str
@@ -37,6 +62,8 @@ class WrittenTag:
     target_kind: str | None = None
     object_id: str | None = None
     chained: bool | None = None
+    follows: str | None = None
+    forgery: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +133,8 @@ class Act:
     bear on it; `alike` the versions whose tags recorded
     this very checkpoint; `neighbours` the names of the other
     models, read for a model's first tag alone; `blocking` the tags that stand where its folder must. `beside` counts
-    the registry tags of the same push. `unreachable` where no protected branch contains the commit. `lost` names the
+    the registry tags of the same push, and `arrival` says when its tag came; None of what is planned, and of what was
+    taken long ago. `unreachable` where no protected branch contains the commit. `lost` names the
     objects that the DVC remote was asked for and does not have; `measured` is the checkpoint's digest, where the data
     was read for it. `rivals` are the metrics that gates compare with, by what they improve on. `day` is that of the
     act, as 2026-11-30 in UTC. Who stands behind it is read only where the rules ask: `signer` of its tags, `author` who
@@ -130,12 +158,13 @@ class Act:
     measured: Digest | None = None
     lost: tuple[str, ...] = ()
     rivals: Mapping[str, Metrics] = field(default_factory=dict)
-    day: str = ""
     signer: Signer | None = None
     author: Signer | None = None
-    claims: tuple[Attested, ...] = ()
+    claims: Sequence[Attested] = ()
     ages: Mapping[str, int] = field(default_factory=dict)
     left: int | None = None
+    arrival: Arrival | NotRead | None = NOT_READ
+    day: Day = field(kw_only=True)
 
     def hearing(self, version: Version) -> Hearing:
         """What bears on whether `version` may enter a stage."""
@@ -196,16 +225,37 @@ class ProposedRef:
 
 
 @dataclass(frozen=True, slots=True)
+class ProposedHistory:
+    """What `verify` would say of a model once a push has landed, and does not say now."""
+
+    model: ModelName
+    rules: ModelRules
+    suspicions: tuple[Suspicion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PushSize:
+    """How much a push asks a server to read: its registry tags, and the bytes of their tag objects."""
+
+    tags: int
+    size: int
+    rules: ModelRules
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """All that is proposed at once: the acts in their order, other refs, and what manifests declare.
 
-    `day` is today in UTC, as 2026-11-30: exceptions end. `faults` are those of manifests and of a policy that is
-    proposed, and `general` the rules for what is no one model's.
+    `acts` are taken one after the other, and once: each is good until the next one is asked for. `histories` are those
+    of the models that a push touches. `day` is today: exceptions end. `faults` are those of manifests and of a policy
+    that is proposed, and `general` the rules for what is no one model's.
     """
 
-    day: str
-    acts: tuple[Act, ...] = ()
+    day: Day
+    acts: Iterable[Act] = ()
     refs: tuple[ProposedRef, ...] = ()
+    histories: tuple[ProposedHistory, ...] = ()
+    size: PushSize | None = None
     declarations: tuple[Declaration, ...] = ()
     faults: tuple[Fault, ...] = ()
     general: ModelRules = field(default_factory=ModelRules)

@@ -69,6 +69,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "environment": "optional",
     "signed": "optional",
     "chained": "optional",
+    "max_push": 10_000,
 }
 # Mappings of which a later section may refine one key and leave the others.
 _BY_KEY = ("rules", "required_for")
@@ -119,7 +120,7 @@ class Policy:
     def settings(self) -> Iterator[Setting]:
         """Every value that the file sets, in its order. A rule's or stage's own key stands behind a dot."""
         for at, section in self._sections():
-            for key in ("cellar", "dialect", "coordination") if not at else ():
+            for key in ("cellar", "dialect", "coordination", "max_push") if not at else ():
                 if key in section.model_fields_set:
                     yield Setting(key, getattr(section, key), self._line((key,)))
             for key in ModelSection.model_fields:
@@ -159,6 +160,7 @@ class Policy:
             self.people,
             said.get("cellar"),
             _read_quorum(self.content.policy_changes),
+            said["max_push"],
         )
 
     def _sections(self) -> Iterator[tuple[Path, ModelSection]]:

@@ -13,7 +13,6 @@ from decimal import Decimal
 from gitcellar.core.claims import CLEAN, EVALUATED, SCANNED, digest_command
 from gitcellar.core.events import Assigned
 from gitcellar.core.metrics import Metrics
-from gitcellar.core.state import ModelState
 from gitcellar.policy.approvals import Attested, find_claim_fault
 from gitcellar.policy.change import Act
 from gitcellar.policy.settings import Aged, Commanded, Evaluated, Gate, Improvement, Limit, Scanned
@@ -42,15 +41,10 @@ def weigh_gates(act: Act) -> Iterator[tuple[str, Weighed]]:
     for proposed in act.tags:
         stage = proposed.fact.stage if isinstance(proposed.fact, Assigned) else None
         rules = act.rules.stages.get(stage) if stage else None
-        if rules is None or stage is None or has_held(act.state, proposed.target, stage):
+        if rules is None or stage is None or act.state.has_held(proposed.target, stage):
             continue
         for gate in rules.gates:
             yield act.tag_of(proposed), weigh_gate(gate, act)
-
-
-def has_held(state: ModelState, commit: str, stage: str) -> bool:
-    """Whether the version at a commit was in a stage before."""
-    return any(event.fact == Assigned(stage, event.fact.counter) and event.commit == commit for event in state.events)
 
 
 def weigh_gate(gate: Gate, act: Act) -> Weighed:

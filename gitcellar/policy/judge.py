@@ -3,10 +3,21 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from gitcellar.core.days import Day
 from gitcellar.core.errors import NO, CellarError
 from gitcellar.core.names import ModelName
 from gitcellar.policy.change import Change
-from gitcellar.policy.checks import authority, checkpoints, contracts, lineage, metadata, names, stages, versions
+from gitcellar.policy.checks import (
+    authority,
+    checkpoints,
+    contracts,
+    histories,
+    lineage,
+    metadata,
+    names,
+    stages,
+    versions,
+)
 from gitcellar.policy.rules import Check, Judged, Rule, Violation
 from gitcellar.policy.settings import ModelRules, RuleException
 
@@ -18,13 +29,24 @@ _ACT_CHECKS = (
     *metadata.ACT_CHECKS,
     *checkpoints.ACT_CHECKS,
     *stages.ACT_CHECKS,
+    *histories.ACT_CHECKS,
     *authority.ACT_CHECKS,
 )
 _REF_CHECKS = (*names.REF_CHECKS, *versions.REF_CHECKS, *authority.REF_CHECKS)
 _DECLARATION_CHECKS = (*lineage.DECLARATION_CHECKS, *metadata.DECLARATION_CHECKS)
 RULES: tuple[Rule, ...] = tuple(
     sorted(
-        {check.rule for checks in (_ACT_CHECKS, _REF_CHECKS, _DECLARATION_CHECKS) for check in checks},
+        {
+            check.rule
+            for checks in (
+                _ACT_CHECKS,
+                _REF_CHECKS,
+                _DECLARATION_CHECKS,
+                histories.HISTORY_CHECKS,
+                histories.SIZE_CHECKS,
+            )
+            for check in checks
+        },
         key=lambda rule: ("NVCLMDSA".index(rule.id[0]), rule.id),
     )
 )
@@ -69,18 +91,22 @@ class RefusedError(CellarError):
 
 def judge(change: Change, *, family: str = "") -> Verdict:
     """Hold a change against every rule, or those of one family, by the severity that the policy gives each."""
-    sentence = _Sentence(change.day, family)
+    verdict = VerdictBuilder(change.day, family)
+    if change.size is not None:
+        verdict.weigh(change.size, histories.SIZE_CHECKS, change.size.rules, None)
     for ref in change.refs:
-        sentence.weigh(ref, _REF_CHECKS, ref.rules, ref.model)
+        verdict.weigh(ref, _REF_CHECKS, ref.rules, ref.model)
     for act in change.acts:
-        sentence.weigh(act, _ACT_CHECKS, act.rules, act.model)
+        verdict.weigh(act, _ACT_CHECKS, act.rules, act.model)
         if act.declared is not None and act.registers:
-            sentence.weigh(act.declared, _DECLARATION_CHECKS, act.rules, act.model)
+            verdict.weigh(act.declared, _DECLARATION_CHECKS, act.rules, act.model)
+    for history in change.histories:
+        verdict.weigh(history, histories.HISTORY_CHECKS, history.rules, history.model)
     for fault in change.faults:
-        sentence.weigh(fault, metadata.FAULT_CHECKS, change.general, None)
+        verdict.weigh(fault, metadata.FAULT_CHECKS, change.general, None)
     for declaration in change.declarations:
-        sentence.weigh(declaration, _DECLARATION_CHECKS, declaration.rules, declaration.model)
-    return Verdict(tuple(sentence.violations), tuple(sentence.warnings), tuple(sentence.excepted))
+        verdict.weigh(declaration, _DECLARATION_CHECKS, declaration.rules, declaration.model)
+    return Verdict(tuple(verdict.violations), tuple(verdict.warnings), tuple(verdict.excepted))
 
 
 def severity_of(rule: Rule, rules: ModelRules) -> str:
@@ -88,10 +114,10 @@ def severity_of(rule: Rule, rules: ModelRules) -> str:
     return rules.severities.get(rule.id, rule.severity)
 
 
-class _Sentence:
+class VerdictBuilder:
     """A verdict in the making."""
 
-    def __init__(self, day: str, family: str) -> None:
+    def __init__(self, day: Day, family: str) -> None:
         self.day = day
         self.family = family
         self.violations: list[Violation] = []

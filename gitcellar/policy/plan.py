@@ -71,7 +71,7 @@ def plan_register(
 
 def find_promising(state: ModelState, rules: ModelRules, entry: Entry) -> Version | None:
     """The version whose contract the next one would have to keep; None where nothing was promised yet."""
-    following = scheme_of(rules.scheme).next_version(state.name, state.registrations, _read_base(entry), None)
+    following = scheme_of(rules.scheme).next_version(state.name, state.order, _read_base(entry), None)
     return state.predecessor(following) if following is not None else None
 
 
@@ -211,7 +211,7 @@ def _read_base(entry: Entry) -> Version | None:
 
 def _count(state: ModelState, rules: ModelRules, entry: Entry, bump: Bump | None) -> Version:
     base = _read_base(entry)
-    version = scheme_of(rules.scheme).next_version(state.name, state.registrations, base, bump)
+    version = scheme_of(rules.scheme).next_version(state.name, state.order, base, bump)
     if version is None:
         raise _no_next(state.name, base, bump)
     return version

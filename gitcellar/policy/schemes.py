@@ -4,11 +4,10 @@ A scheme answers three questions: which shape has a version, which comes next, a
 May import core and semver.
 """
 
-from collections.abc import Collection
 from typing import Literal, Protocol
 
 from gitcellar.core.names import ModelName
-from gitcellar.core.versions import Version
+from gitcellar.core.versions import Version, VersionOrder
 
 SchemeName = Literal["cellar", "semver"]
 Bump = Literal["major", "minor", "patch"]
@@ -17,17 +16,17 @@ _FIRST_BASES = (Version((0, 1)), Version((0, 0)), Version((1, 0)))
 
 
 class Scheme(Protocol):
-    """`registered` are all versions of the model ever registered, withdrawn ones included."""
+    """`registered` are all versions of the model ever registered, withdrawn ones included, in their order."""
 
     def find_shape_fault(self, model: ModelName, version: Version) -> str | None:
         """Why `version` has not the shape of this model's versions; None where it has."""
 
     def next_version(
-        self, model: ModelName, registered: Collection[Version], base: Version | None, bump: Bump | None
+        self, model: ModelName, registered: VersionOrder, base: Version | None, bump: Bump | None
     ) -> Version | None:
         """What follows; None where the scheme has no such step. `base` is what a project model is tuned from."""
 
-    def find_sequence_fault(self, model: ModelName, version: Version, registered: Collection[Version]) -> str | None:
+    def find_sequence_fault(self, model: ModelName, version: Version, registered: VersionOrder) -> str | None:
         """Why `version`, of the right shape, may not be the next one; None where it may."""
 
 
@@ -46,35 +45,37 @@ class CellarScheme:
         return None
 
     def next_version(
-        self, model: ModelName, registered: Collection[Version], base: Version | None, bump: Bump | None
+        self, model: ModelName, registered: VersionOrder, base: Version | None, bump: Bump | None
     ) -> Version | None:
         if model.kind == "base":
             return self._next_base(registered, bump)
         if model.kind != "project" or base is None or bump in ("major", "minor"):
             return None
         x, y, _ = base.triple
-        return Version((x, y, 1 + max((v.triple[2] for v in _finals(registered) if v.triple[:2] == (x, y)), default=0)))
+        newest = registered.find_newest((x, y))
+        z = newest.triple[2] if newest is not None and not newest.prerelease else 0
+        return Version((x, y, z + 1))
 
-    def find_sequence_fault(self, model: ModelName, version: Version, registered: Collection[Version]) -> str | None:
-        finals = _finals(registered)
+    def find_sequence_fault(self, model: ModelName, version: Version, registered: VersionOrder) -> str | None:
         x, y, z = version.triple
         if model.kind == "project":
-            return f"{x}.{y}.{z - 1} comes first" if z > 1 and Version((x, y, z - 1)) not in finals else None
-        if not finals:
+            return f"{x}.{y}.{z - 1} comes first" if z > 1 and Version((x, y, z - 1)) not in registered else None
+        if not registered.finals:
             return None if version.final in _FIRST_BASES else "the first version is 0.1, 0.0 or 1.0"
-        if version.final < min(finals):
-            return f"{min(finals)} was the first version"
+        first = registered.finals[0]
+        if version.final < first:
+            return f"{first} was the first version"
         if y > 0:
-            return None if Version((x, y - 1)) in finals else f"{x}.{y - 1} comes first"
-        return None if any(v.triple[0] == x - 1 for v in finals) else f"{x - 1}.0 comes first"
+            return None if Version((x, y - 1)) in registered else f"{x}.{y - 1} comes first"
+        before = registered.find_newest((x - 1,))
+        return None if before is not None and not before.prerelease else f"{x - 1}.0 comes first"
 
-    def _next_base(self, registered: Collection[Version], bump: Bump | None) -> Version | None:
-        finals = _finals(registered)
+    def _next_base(self, registered: VersionOrder, bump: Bump | None) -> Version | None:
         if bump == "patch":
             return None
-        if not finals:
+        if not registered.finals:
             return Version((1, 0)) if bump == "major" else _FIRST_BASES[0]
-        x, y, _ = max(finals).triple
+        x, y, _ = registered.finals[-1].triple
         return Version((x + 1, 0)) if bump == "major" else Version((x, y + 1))
 
 
@@ -85,24 +86,19 @@ class SemVerScheme:
         return None if len(version.numbers) == 3 else "a SemVer version is X.Y.Z"
 
     def next_version(
-        self, model: ModelName, registered: Collection[Version], base: Version | None, bump: Bump | None
+        self, model: ModelName, registered: VersionOrder, base: Version | None, bump: Bump | None
     ) -> Version | None:
         import semver  # here, for only a write by this scheme needs it
 
-        finals = _finals(registered)
-        if not finals:
+        if not registered.finals:
             return Version((1, 0, 0) if bump == "major" else (0, 1, 0))
-        following = semver.Version(*max(finals).triple).next_version(bump or "minor")
+        following = semver.Version(*registered.finals[-1].triple).next_version(bump or "minor")
         return Version((following.major, following.minor, following.patch))
 
-    def find_sequence_fault(self, model: ModelName, version: Version, registered: Collection[Version]) -> str | None:
+    def find_sequence_fault(self, model: ModelName, version: Version, registered: VersionOrder) -> str | None:
         return None
 
 
 def scheme_of(name: SchemeName) -> Scheme:
     """The scheme that a policy names."""
     return CellarScheme() if name == "cellar" else SemVerScheme()
-
-
-def _finals(registered: Collection[Version]) -> set[Version]:
-    return {version for version in registered if not version.prerelease}

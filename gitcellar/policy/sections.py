@@ -263,6 +263,9 @@ class PolicySection(ModelSection):
     coordination: Literal[True, False] = Field(
         default=True, description="off where the Git host refuses refs below refs/gitcellar/"
     )
+    max_push: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="how many registry tags one push may bring to a server"
+    )
     people: dict[Principal, PersonSection | None] = Field(default={}, description="who signs, with which keys")
     policy_changes: QuorumSection | None = Field(
         default=None, description="who approves a change of this file and of .gitcellar/allowed_signers"

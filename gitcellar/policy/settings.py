@@ -195,6 +195,7 @@ class ModelRules:
     people: People = field(default_factory=People)
     cellar: str | None = None
     policy_changes: Approvals | None = None
+    max_push: int = 10_000
 
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}

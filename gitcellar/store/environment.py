@@ -7,9 +7,13 @@ import os
 import shutil
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
+
+from gitcellar.core.days import Day
 
 # The variables of `git rev-parse --local-env-vars` that say where a repository is. A hook has them set.
 _LOCAL_VARIABLES = (
@@ -40,9 +44,20 @@ def forget_hook_environment() -> None:
         os.environ.pop(variable, None)
 
 
-def read_today() -> str:
+@contextmanager
+def outside_hook() -> Iterator[None]:
+    """Another repository than that of a running hook can be asked meanwhile."""
+    kept = {variable: os.environ[variable] for variable in _LOCAL_VARIABLES if variable in os.environ}
+    forget_hook_environment()
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
+
+
+def read_today() -> Day:
     """The day in UTC, as 2026-11-30, by which exceptions of the policy end."""
-    return datetime.now(timezone.utc).date().isoformat()
+    return Day(datetime.now(timezone.utc).date().isoformat())
 
 
 def read_now() -> int:

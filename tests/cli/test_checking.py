@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gitcellar.core.shims import MARK
 from tests.support.cellars import Bench, make_bench, tag
 from tests.support.processes import run
 
@@ -193,6 +194,7 @@ def test_policy_says_what_applies_and_which_line_said_so(tmp_path: Path) -> None
         "environment\toptional\t**\tdefault",
         "signed\toptional\t**\tdefault",
         "chained\toptional\t**\tdefault",
+        "max_push\t10000\t**\tdefault",
         "rules.V003\toff\t**\tline 3",
     ]
     assert bench.gitcellar("policy", "bert/base", "--plain").out.splitlines()[0] == "scheme\tcellar\t**\tdefault"
@@ -288,7 +290,7 @@ def test_the_doctor_names_what_has_gone_wrong_for_others(guarded: Bench) -> None
     (guarded.work / ".git/refs/tags/vit-l/base@1.1.lock").write_text("")
     guarded.git("update-ref", "refs/tags/BERT/x", "HEAD")
     guarded.git("update-ref", "refs/tags/bert/x", "HEAD")
-    (guarded.work / ".git/hooks/pre-push").write_text("#!/bin/sh\nexec gitcellar hook pre-push\n")
+    (guarded.work / ".git/hooks/pre-push").write_text(f"#!/bin/sh\n# {MARK}, once\n")
     (guarded.work / ".git/hooks/pre-commit").unlink()
     found = findings(guarded)
     assert found["tags"][:3] == [

@@ -165,7 +165,7 @@ def test_the_state_is_that_of_a_dictionary_and_any_order_of_listing_gives_it(
     assert holders(state) == slots
     assert {str(version) for version in state.withdrawn} == withdrawn
     assert state.next_counter == len(acts) + 1
-    assert state.anomalies == ()
+    assert state.anomalies == []
     random.shuffle(events)
     shuffled = fold(*events)
     assert (shuffled.versions, shuffled.stages) == (state.versions, state.stages)

@@ -11,19 +11,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitcellar.core.claims import Claim, Statement
+from gitcellar.core.days import Day
 from gitcellar.core.digests import Digest
+from gitcellar.core.errors import InvalidError
 from gitcellar.core.events import Assigned, Claimed, Registered, Unassigned, Withdrawn
 from gitcellar.core.manifest import Entry
 from gitcellar.core.names import ModelName
+from gitcellar.core.proof import Suspicion
 from gitcellar.core.state import ModelState, fold_events
 from gitcellar.core.tags import parse_listing
-from gitcellar.core.versions import Version, parse_version
+from gitcellar.core.versions import Version, VersionOrder, parse_version
 from gitcellar.policy.approvals import Attested
-from gitcellar.policy.change import Act, Change, Declaration, ProposedRef, ProposedTag, TipStep, Tracked, WrittenTag
+from gitcellar.policy.change import (
+    NOT_READ,
+    Act,
+    Arrival,
+    Change,
+    Declaration,
+    ProposedHistory,
+    ProposedRef,
+    ProposedTag,
+    PushSize,
+    TipStep,
+    Tracked,
+    WrittenTag,
+)
 from gitcellar.policy.judge import RULES, Verdict, judge
 from gitcellar.policy.people import NOBODY, People, Person, Signer
 from gitcellar.policy.schemes import CellarScheme, SemVerScheme
 from gitcellar.policy.settings import (
+    Aged,
     Approvals,
     BreakGlass,
     ComingBack,
@@ -37,6 +54,7 @@ from gitcellar.policy.settings import (
 SEMVER = ModelRules(scheme="semver")
 DEFAULT = ModelRules()
 HERE = "f" * 40
+TODAY = Day("2026-11-21")
 
 
 def declares(model: str, *, rules: ModelRules = DEFAULT, **entry: Any) -> Declaration:
@@ -44,9 +62,16 @@ def declares(model: str, *, rules: ModelRules = DEFAULT, **entry: Any) -> Declar
     return Declaration(ModelName(model), rules, HERE[:7], Entry.model_validate({"path": "m"} | entry), line=3)
 
 
-def verdict_of(judged: Act | ProposedRef | Declaration, day: str = "2026-11-21") -> Verdict:
+Judged = Act | ProposedRef | ProposedHistory | PushSize | Declaration
+
+
+def verdict_of(judged: Judged, day: Day = TODAY) -> Verdict:
     if isinstance(judged, Act):
         return judge(Change(day, acts=(judged,)))
+    if isinstance(judged, ProposedHistory):
+        return judge(Change(day, histories=(judged,)))
+    if isinstance(judged, PushSize):
+        return judge(Change(day, size=judged))
     if isinstance(judged, ProposedRef):
         return judge(Change(day, refs=(judged,)))
     return judge(Change(day, declarations=(judged,)))
@@ -63,7 +88,9 @@ def state_of(model: str, *tags: str) -> ModelState:
 
 def registration(model: str, version: str, *registered: str, rules: ModelRules = DEFAULT, at: str = HERE) -> Act:
     state = state_of(model, *(f"@{tag}" for tag in registered))
-    return Act(ModelName(model), (ProposedTag(state.name, Registered(parse_version(version)), at),), state, rules)
+    return Act(
+        ModelName(model), (ProposedTag(state.name, Registered(parse_version(version)), at),), state, rules, day=TODAY
+    )
 
 
 def project(
@@ -77,7 +104,7 @@ def project(
 def assignment(stage: str, *tags: str, at: int = 0, rules: ModelRules = DEFAULT) -> Act:
     state = state_of("vit-l/base", *tags)
     fact = Assigned(stage, state.next_counter)
-    return Act(state.name, (ProposedTag(state.name, fact, f"{at:040d}"),), state, rules)
+    return Act(state.name, (ProposedTag(state.name, fact, f"{at:040d}"),), state, rules, day=TODAY)
 
 
 def trained_from(source: str | None) -> Act:
@@ -98,14 +125,25 @@ def pushed(act: Act, *, kind: str = "tag", field: str | None = None, target: str
         replace(t, written=WrittenTag(name, kind, (field or name) if kind == "tag" else None, target))
         for t, name in ((t, act.tag_of(t)) for t in act.tags)
     )
-    return replace(act, tags=tags)
+    return replace(act, tags=tags, arrival=Arrival(NOON, NOON, NOON))
+
+
+def written(act: Act, **said: Any) -> Act:
+    """A pushed act whose tags say something else."""
+    return replace(act, tags=tuple(replace(t, written=replace(t.written, **said)) for t in act.tags if t.written))
 
 
 def chained(stands: bool | None) -> Act:
-    act = pushed(registration("vit-l/base", "1.0", rules=ModelRules(chained=True)))
-    return replace(
-        act, tags=tuple(replace(t, written=replace(t.written, chained=stands)) for t in act.tags if t.written)
-    )
+    return written(pushed(registration("vit-l/base", "1.0", rules=ModelRules(chained=True))), chained=stands)
+
+
+NOON = 1_800_000_000
+AGED = ModelRules(stages={"staging": StageRules(), "production": StageRules(gates=(Aged("staging", 86400, "24h"),))})
+
+
+def arrived(at: int, *, newest: int = NOON - 60, received: int | None = NOON, rules: ModelRules = DEFAULT) -> Act:
+    """A pushed entry into staging, dated `at`."""
+    return replace(pushed(assignment("staging", "@1.0", rules=rules)), arrival=Arrival(at, newest, received))
 
 
 def ref(name: str, old: str | None = None, new: str | None = HERE, **known: Any) -> ProposedRef:
@@ -134,12 +172,12 @@ def promising(version: str, new: object, rules: ModelRules = DEFAULT, **earlier:
 
 def event(fact: Any, *tags: str, model: str = "vit-l/base") -> Act:
     state = state_of(model, *tags)
-    return Act(state.name, (ProposedTag(state.name, fact, f"{0:040d}"),), state, DEFAULT)
+    return Act(state.name, (ProposedTag(state.name, fact, f"{0:040d}"),), state, DEFAULT, day=TODAY)
 
 
 def frozen(match: str, *stages: str, until: str = "2026-11-30", after: tuple[str, ...] = ()) -> Act:
     rules = ModelRules(freezes=(Freeze(match, stages, "the end of the year", until),))
-    return replace(assignment("staging", "@1.0", *after, rules=rules), day="2026-11-21")
+    return assignment("staging", "@1.0", *after, rules=rules)
 
 
 PEOPLED = ModelRules(
@@ -179,17 +217,16 @@ def attested(name: str, by: str | None, counter: int, **said: Any) -> Attested:
 def claimed(name: str, *tags: str, by: str | None = None, rules: ModelRules = DEFAULT, **said: Any) -> Act:
     state = state_of("vit-l/base", *(tags or ("@1.0",)))
     counter = state.next_counter
-    act = Act(
-        state.name, (ProposedTag(state.name, Claimed(Version((1, 0)), name, counter), f"{0:040d}"),), state, rules
-    )
-    return replace(act, day="2026-11-21", claims=(attested(name, by, counter, **said),), author=Signer("dee"))
+    proposed = ProposedTag(state.name, Claimed(Version((1, 0)), name, counter), f"{0:040d}")
+    act = Act(state.name, (proposed,), state, rules, day=TODAY)
+    return replace(act, claims=(attested(name, by, counter, **said),), author=Signer("dee"))
 
 
 def promoted(promoter: str, *approvers: str, rules: ModelRules = PEOPLED) -> Act:
     """An assignment to production, by somebody, after the approvals of some people."""
     claims = tuple(attested("approved.production", by, n) for n, by in enumerate(approvers, 1))
     act = assignment("production", "@1.0", rules=rules)
-    return replace(act, signer=Signer(promoter), author=Signer("dee"), claims=claims, day="2026-11-21")
+    return replace(act, signer=Signer(promoter), author=Signer("dee"), claims=claims)
 
 
 def through_glass(promoter: str) -> Act:
@@ -214,9 +251,20 @@ FIELDS = ModelRules(required=("owner", "metrics.accuracy"), required_for={"produ
 LOCKED = ModelRules(environment_locked=True)
 FOLDER = ModelRules(files=FileRules(("README.md",), ("*.py", "docs/**")))
 
-ALLOWED: dict[str, Act | ProposedRef | Declaration] = {
+ALLOWED: dict[str, Judged] = {
     "an event in the chain": chained(True),
     "an event of which nobody knows": chained(None),
+    "a date of now": arrived(NOON),
+    "the date of the event before": arrived(NOON - 60),
+    "a clock that is an hour ahead": arrived(NOON + 3600),
+    "a future that only a clone sees": arrived(NOON + 86400, received=None),
+    "an old date where no clock starts": arrived(NOON - 5 * 86400, newest=0),
+    "an hour on the way": arrived(NOON - 3600, newest=0, rules=AGED),
+    "as many tags as the policy allows": PushSize(10, 2**26, ModelRules(max_push=10)),
+    "a link to which the tip leads": written(pushed(registration("vit-l/base", "1.0")), follows=HERE, chained=True),
+    "a link where there are no tips": written(
+        pushed(registration("vit-l/base", "1.0", rules=ModelRules(coordination=False))), follows=HERE, chained=False
+    ),
     "other weights": with_checkpoints("1.2.2", "b", **{"1_2_1": "a"}),
     "first base": registration("vit-l/base", "0.1"),
     "first base 0.0": registration("vit-l/base", "0.0"),
@@ -314,11 +362,11 @@ ALLOWED: dict[str, Act | ProposedRef | Declaration] = {
 
 
 @pytest.mark.parametrize("act", ALLOWED.values(), ids=ALLOWED)
-def test_what_the_rules_allow_is_allowed(act: Act | ProposedRef | Declaration) -> None:
+def test_what_the_rules_allow_is_allowed(act: Judged) -> None:
     assert verdict_of(act).violations == ()
 
 
-REFUSED: dict[str, tuple[Act | ProposedRef | Declaration, list[str]]] = {
+REFUSED: dict[str, tuple[Judged, list[str]]] = {
     "three numbers for a base": (registration("vit-l/base", "1.0.1"), ["V001 vit-l/base@1.0.1: a base model's version is X.Y"]),
     "two for a project": (
         replace(project("1.2.1"), tags=registration("vit-l/projectA", "1.2").tags),
@@ -676,6 +724,41 @@ REFUSED: dict[str, tuple[Act | ProposedRef | Declaration, list[str]]] = {
         ),
         ["S007 vit-l/projectA#staging#1: 1.2.1 came from vit-l/base@1.2, which was withdrawn"],
     ),
+    "a history that verify would condemn": (
+        ProposedHistory(
+            ModelName("vit-l/base"), DEFAULT, (Suspicion("forked", "vit-l/base@1.1", "it and x follow the same event"),)
+        ),
+        ["V013 vit-l/base@1.1: it and x follow the same event (forked)"],
+    ),
+    "a date before that of an earlier event": (
+        arrived(NOON - 61),
+        ["V014 vit-l/base#staging#1: it is dated 1 second before an event of the model that came before it"],
+    ),
+    "a date before that of an earlier event, seen from a clone": (
+        arrived(NOON - 180, received=None),
+        ["V014 vit-l/base#staging#1: it is dated 2 minutes before an event of the model that came before it"],
+    ),
+    "a date in the future": (
+        arrived(NOON + 3601), ["V014 vit-l/base#staging#1: it is dated 1 hour ahead of this server's clock"],
+    ),
+    "a clock that started before its event came": (
+        arrived(NOON - 5 * 86400, newest=0, rules=AGED),
+        ["V014 vit-l/base#staging#1: it starts a clock, and is dated 5 days before it arrived"],
+    ),
+    "too many tags": (
+        PushSize(11, 0, ModelRules(max_push=10)), ["V015 push: it has 11 registry tags, and 10 are the most"],
+    ),
+    "too many bytes": (
+        PushSize(1, 2**26 + 1, DEFAULT), ["V015 push: its tag objects have 67108865 bytes, and 67108864 are the most"],
+    ),
+    "a link without the tip": (
+        written(pushed(registration("vit-l/base", "1.0")), follows=HERE, chained=False),
+        ["V016 vit-l/base@1.0: it follows another event, and the tip of vit-l/base does not lead to it"],
+    ),
+    "a signature that does not fit": (
+        written(pushed(registration("vit-l/base", "1.0")), forgery="has a signature that does not fit"),
+        ["A008 vit-l/base@1.0: it has a signature that does not fit"],
+    ),
     "a word of Windows": (
         registration("vit-l/nul.old", "1.0.0", rules=SEMVER), ["N003 vit-l/nul.old: Windows allows no file named 'nul.old'"],
     ),
@@ -683,9 +766,7 @@ REFUSED: dict[str, tuple[Act | ProposedRef | Declaration, list[str]]] = {
 
 
 @pytest.mark.parametrize(("act", "reasons"), REFUSED.values(), ids=REFUSED)
-def test_what_the_rules_forbid_is_refused_with_its_reason(
-    act: Act | ProposedRef | Declaration, reasons: list[str]
-) -> None:
+def test_what_the_rules_forbid_is_refused_with_its_reason(act: Judged, reasons: list[str]) -> None:
     verdict = verdict_of(act)
     assert [str(violation) for violation in verdict.violations] == reasons
     assert not verdict.ok
@@ -739,7 +820,7 @@ BUMPS = st.sampled_from([None, "minor", "major"])
 def test_the_next_version_of_a_base_is_always_one_that_the_rules_allow(bumps: list[str | None]) -> None:
     registered: list[Version] = []
     for bump in bumps:
-        version = CellarScheme().next_version(ModelName("vit-l/base"), registered, None, bump)  # type: ignore[arg-type]
+        version = CellarScheme().next_version(ModelName("vit-l/base"), VersionOrder(registered), None, bump)  # type: ignore[arg-type]
         assert version is not None
         change = registration("vit-l/base", str(version), *map(str, registered))
         assert verdict_of(change).ok
@@ -750,7 +831,9 @@ def test_the_next_version_of_a_base_is_always_one_that_the_rules_allow(bumps: li
 def test_the_next_version_of_a_project_is_always_one_that_the_rules_allow(bases: list[tuple[int, int]]) -> None:
     registered: list[Version] = []
     for base in bases:
-        version = CellarScheme().next_version(ModelName("vit-l/projectA"), registered, Version(base), None)
+        version = CellarScheme().next_version(
+            ModelName("vit-l/projectA"), VersionOrder(registered), Version(base), None
+        )
         assert version is not None
         name = f"{base[0]}.{base[1]}"
         assert verdict_of(
@@ -763,10 +846,21 @@ def test_the_next_version_of_a_project_is_always_one_that_the_rules_allow(bases:
     ("bump", "version"), [(None, "1.3.0"), ("minor", "1.3.0"), ("major", "2.0.0"), ("patch", "1.2.4")]
 )  # fmt: skip
 def test_semver_counts_as_semver_says(bump: str | None, version: str) -> None:
-    registered = [parse_version(text) for text in ("1.0.0", "1.2.3", "1.3.0-rc.1")]
+    registered = VersionOrder([parse_version(text) for text in ("1.0.0", "1.2.3", "1.3.0-rc.1")])
     assert SemVerScheme().next_version(ModelName("churn"), registered, None, bump) == parse_version(version)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("bump", "version"), [(None, "0.1.0"), ("major", "1.0.0"), ("patch", "0.1.0")])
 def test_semver_begins_with_a_round_number(bump: str | None, version: str) -> None:
-    assert SemVerScheme().next_version(ModelName("churn"), [], None, bump) == parse_version(version)  # type: ignore[arg-type]
+    assert SemVerScheme().next_version(ModelName("churn"), VersionOrder([]), None, bump) == parse_version(version)  # type: ignore[arg-type]
+
+
+def test_evidence_that_nobody_read_is_not_taken_for_none() -> None:
+    with pytest.raises(ValueError, match="nobody read when vit-l/base@1.0 came"):
+        verdict_of(replace(pushed(registration("vit-l/base", "1.0")), arrival=NOT_READ))
+
+
+@pytest.mark.parametrize("text", ["", "2026-11", "2026-13-01", "2026-11-32", "2026-11-21\n", "٢٠٢٦-11-21", "20261121"])
+def test_what_is_no_day_makes_no_day(text: str) -> None:
+    with pytest.raises(InvalidError, match="is no day"):
+        Day(text)

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from gitcellar.core.events import BYPASSED, RATIFIED, Assigned, Claimed, Fact
 from gitcellar.policy.approvals import Tally, count_approvals, find_claim_fault, find_lacking
 from gitcellar.policy.change import Act, ProposedRef, ProposedTag
-from gitcellar.policy.gates import has_held
 from gitcellar.policy.people import NOBODY
 from gitcellar.policy.rules import Check, Rule, Violation
 from gitcellar.policy.settings import ModelRules, StageRules
@@ -74,6 +73,14 @@ would notice.
 
 What to do: let gitcellar write the tag and push it (gitcellar register, gitcellar assign, gitcellar push MODEL).""",
 )
+A008 = Rule(
+    "A008",
+    "a signature fits the tag that it stands under",
+    """A block that looks like a signature and proves nothing is worse than none: people see that a tag is signed, and
+`gitcellar verify` reports it as forged for as long as the tag stands, which is for ever.
+
+What to do: delete the tag here (git tag -d NAME), and let gitcellar write and sign it.""",
+)
 _KEY_HINT = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub; have it listed in people:"
 
 
@@ -118,9 +125,10 @@ def check_claims(act: Act) -> Iterable[Violation]:
         if not isinstance(proposed.fact, Claimed) or proposed.fact.version not in act.state.registrations:
             continue
         tag = act.tag_of(proposed)
-        own = [attested for attested in act.claims if attested.claim.tag == tag]
+        # It came last, so it is found at once however many there are.
+        own = next((attested for attested in reversed(act.claims) if attested.claim.tag == tag), None)
         hearing = act.hearing(proposed.fact.version)
-        fault = find_claim_fault(own[0], hearing) if own else "cannot be read"
+        fault = find_claim_fault(own, hearing) if own is not None else "cannot be read"
         if fault is not None:
             yield A004.violation(tag, f"it {fault}", hint="gitcellar approve, reject and claim write what is asked for")
             continue
@@ -134,7 +142,7 @@ def check_claims(act: Act) -> Iterable[Violation]:
 def check_mended(act: Act) -> Iterable[Violation]:
     for proposed in act.tags:
         kind, _, stage = proposed.fact.claim.partition(".") if isinstance(proposed.fact, Claimed) else ("", "", "")
-        broken = act.state.unratified.get(stage)
+        broken = act.state.find_unratified(stage)
         if kind == BYPASSED and broken is not None:
             message = f"{stage} was entered by {broken}, which nobody has ratified"
             yield A005.violation(act.tag_of(proposed), message, hint=f"gitcellar ratify '{act.model}#{stage}'")
@@ -148,14 +156,23 @@ def check_chained(act: Act) -> Iterable[Violation]:
             yield A007.violation(act.tag_of(proposed), message, hint=hint)
 
 
+def check_forged(act: Act) -> Iterable[Violation]:
+    for proposed in act.tags:
+        if proposed.written is not None and proposed.written.forgery is not None:
+            hint = f"git tag -d '{proposed.written.name}', and let gitcellar write it"
+            yield A008.violation(proposed.written.name, f"it {proposed.written.forgery}", hint=hint)
+
+
 def find_bypass(act: Act, proposed: ProposedTag) -> bool:
     """Whether the event just before an assignment broke the glass for it."""
     if not isinstance(proposed.fact, Assigned):
         return False
     version = act.state.at_commit.get(proposed.target)
     claim, counter = f"{BYPASSED}.{proposed.fact.stage}", proposed.fact.counter - 1
-    facts = [*(other.fact for other in act.tags), *(event.fact for event in act.state.events)]
-    return version is not None and Claimed(version, claim, counter) in facts
+    if version is None:
+        return False
+    wanted = Claimed(version, claim, counter)
+    return any(other.fact == wanted for other in act.tags) or act.state.last_claims.get(claim) == wanted
 
 
 def tally_of(act: Act, proposed: ProposedTag, stage: str, rules: StageRules) -> Tally | None:
@@ -179,7 +196,7 @@ def _comes_back(act: Act, proposed: ProposedTag, rules: StageRules) -> bool:
     back = rules.comes_back
     if back is None or act.left is None or act.left > back.seconds or not isinstance(proposed.fact, Assigned):
         return False
-    held = has_held(act.state, proposed.target, proposed.fact.stage)
+    held = act.state.has_held(proposed.target, proposed.fact.stage)
     return held and act.rules.people.fits((act.signer or NOBODY).principal, back.by)
 
 
@@ -200,5 +217,6 @@ ACT_CHECKS: tuple[Check[Act], ...] = (
     Check(A004, check_claims),
     Check(A005, check_mended),
     Check(A007, check_chained),
+    Check(A008, check_forged),
 )
 REF_CHECKS: tuple[Check[ProposedRef], ...] = (Check(A006, check_policy),)

@@ -10,7 +10,7 @@ from gitcellar.core.events import Assigned, Registered
 from gitcellar.core.state import ARCHIVED
 from gitcellar.core.versions import Version
 from gitcellar.policy.change import Act
-from gitcellar.policy.gates import has_held, weigh_gates
+from gitcellar.policy.gates import weigh_gates
 from gitcellar.policy.rules import Check, Rule, Violation
 from gitcellar.policy.settings import NONE
 
@@ -185,7 +185,7 @@ def check_recalled(act: Act) -> Iterable[Violation]:
 def check_frozen(act: Act) -> Iterable[Violation]:
     for proposed in act.tags:
         stage = proposed.fact.stage if isinstance(proposed.fact, Assigned) else ARCHIVED
-        if stage == ARCHIVED or has_held(act.state, proposed.target, stage):
+        if stage == ARCHIVED or act.state.has_held(proposed.target, stage):
             continue
         for freeze in act.rules.freezes:
             if freeze.holds(act.model.text, stage, act.day):

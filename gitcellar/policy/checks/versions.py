@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from gitcellar.core.events import Claimed, Withdrawn
 from gitcellar.core.tags import tip_ref
-from gitcellar.core.versions import Version
+from gitcellar.core.versions import Version, VersionOrder
 from gitcellar.policy.change import Act, ProposedRef
 from gitcellar.policy.rules import Check, Rule, Violation
 from gitcellar.policy.schemes import scheme_of
@@ -136,7 +136,7 @@ def check_duplicate(act: Act) -> Iterable[Violation]:
 
 
 def check_sequence(act: Act) -> Iterable[Violation]:
-    registered = act.state.registrations
+    registered = act.state.order
     scheme = scheme_of(act.rules.scheme)
     for proposed, version in act.registrations:
         if version in registered or scheme.find_shape_fault(act.model, version):
@@ -265,8 +265,7 @@ REF_CHECKS: tuple[Check[ProposedRef], ...] = (
 )
 
 
-def _find_later(version: Version, registered: Iterable[Version]) -> Version | None:
+def _find_later(version: Version, registered: VersionOrder) -> Version | None:
     """A registered version of the same numbers that a prerelease would have to come before."""
-    if not version.prerelease:
-        return None
-    return max((known for known in registered if known.final == version.final and known > version), default=None)
+    newest = registered.find_newest(version.triple)
+    return newest if version.prerelease and newest is not None and newest > version else None
