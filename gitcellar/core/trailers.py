@@ -34,7 +34,7 @@ class Message:
 
 def format_message(subject: str, body: str, trailers: Sequence[tuple[str, str]]) -> str:
     """The message of a tag, ending in a newline. Raise InvalidError for text that could pass for something else."""
-    body = "\n".join(line.rstrip() for line in body.strip().splitlines())
+    body = "\n".join(line.rstrip() for line in body.strip().split("\n"))
     if "\0" in body or _SIGNATURE.search(body):
         raise InvalidError("a message may hold neither NUL nor the first line of a signature")
     lines = "\n".join(f"{key}: {value}" for key, value in trailers)

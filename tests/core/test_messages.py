@@ -50,6 +50,11 @@ def test_a_message_that_could_pass_for_signed_is_refused(body: str) -> None:
         format_message("s", body, [])
 
 
+def test_the_lines_of_a_message_end_at_lf_as_gits_do() -> None:
+    body = "a\u2028b\x85c\fd\r\ne  \n"
+    assert parse_message(format_message("s", body, [("Version", "1.0")])).body == "a\u2028b\x85c\fd\ne"
+
+
 @given(st.text())
 def test_any_message_is_read_without_a_crash(text: str) -> None:
     parse_message(text)
