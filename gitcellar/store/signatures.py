@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import IO
 
 from gitcellar.core.errors import CellarError, NotFoundError, WorldError
-from gitcellar.core.signatures import KEY_TYPES, NAMESPACE, Signed, parse_key
+from gitcellar.core.signatures import NAMESPACE, Signed, find_ssh_key
+from gitcellar.core.ssh_keys import KEY_TYPES, parse_key
 
 _SIGNER = "signer"
+_OTHER_KEY = "git config user.signingKey ~/.ssh/id_ed25519.pub"
 _FEW = 4  # below this, threads cost more than they save
 
 
@@ -49,13 +51,13 @@ def find_signing_key(config: Mapping[str, str]) -> SigningKey | None:
     program = config.get("gpg.ssh.program", "ssh-keygen")
     literal = key.removeprefix("key::")
     if literal.startswith(KEY_TYPES):
-        return SigningKey(parse_key(literal), "", program)
+        return SigningKey(parse_key(literal).text, "", program)
     path = Path(key).expanduser()
     try:
         return SigningKey(_read_public(path), str(path), program)
     except (OSError, CellarError) as error:
-        message = f"the signing key {key!r} cannot be read"
-        raise WorldError(message, hint="git config user.signingKey ~/.ssh/id_ed25519.pub") from error
+        message = f"the signing key {key!r} cannot be used: {error}"
+        raise WorldError(message, hint=_OTHER_KEY) from error
 
 
 def sign(content: bytes, key: SigningKey, namespace: str = NAMESPACE) -> bytes:
@@ -71,7 +73,11 @@ def sign(content: bytes, key: SigningKey, namespace: str = NAMESPACE) -> bytes:
         source = Path(folder, "content")
         source.write_bytes(content)
         _run([key.program, "-Y", "sign", "-n", namespace, "-f", file, str(source)], b"")
-        return Path(f"{source}.sig").read_bytes()
+        armor = Path(f"{source}.sig").read_bytes()
+    fault = find_ssh_key(armor, namespace)
+    if isinstance(fault, str):
+        raise WorldError(f"what {os.path.basename(key.program)} signed would not count: it {fault}", hint=_OTHER_KEY)
+    return armor
 
 
 def check_signatures(signed: Sequence[Signed]) -> list[bool]:
@@ -93,6 +99,8 @@ def check_signatures(signed: Sequence[Signed]) -> list[bool]:
 
 def find_signer(content: bytes, armor: bytes, signers: Path, namespace: str) -> str | None:
     """The principal of an allowed-signers file whose signature of `content` this is, now; None where there is none."""
+    if isinstance(find_ssh_key(armor, namespace), str):
+        return None
     with tempfile.TemporaryDirectory(prefix="gitcellar-") as folder:
         signature, payload = Path(folder, "signature"), Path(folder, "payload")
         signature.write_bytes(armor)
@@ -100,7 +108,7 @@ def find_signer(content: bytes, armor: bytes, signers: Path, namespace: str) -> 
         asked = ["-n", namespace, "-f", str(signers), "-s", str(signature)]
         with payload.open("rb") as source:
             found = _start(["ssh-keygen", "-Y", "find-principals", *asked], subprocess.DEVNULL)
-            principals = found.stdout.decode("utf-8", "replace").splitlines() if found.returncode == 0 else []
+            principals = found.stdout.decode("utf-8", "replace").split("\n") if found.returncode == 0 else []
             for principal in principals[:1]:
                 done = _start(["ssh-keygen", "-Y", "verify", "-I", principal, *asked], source)
                 return principal if done.returncode == 0 else None
@@ -137,8 +145,8 @@ def _verify(folder: Path, signed: Signed) -> bool:
 def _read_public(path: Path) -> str:
     beside = path if path.suffix == ".pub" else path.with_name(f"{path.name}.pub")
     if beside.exists():
-        return parse_key(beside.read_text())
-    return parse_key(_run(["ssh-keygen", "-y", "-f", str(path)], b"").decode())
+        return parse_key(beside.read_text()).text
+    return parse_key(_run(["ssh-keygen", "-y", "-f", str(path)], b"").decode()).text
 
 
 def _run(command: Sequence[str], content: bytes) -> bytes:
