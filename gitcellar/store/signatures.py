@@ -86,7 +86,7 @@ def check_signatures(signed: Sequence[Signed]) -> list[bool]:
     Remembered by the sha256 of the signed bytes, below this user's cache folder: never in a repository, which may come
     from a stranger with whatever it likes to remember.
     """
-    keys = [hashlib.sha256(each.payload + each.armor).digest() for each in signed]
+    keys = [_digest(each) for each in signed]
     with _memory() as known:
         found = known.find(keys)
         unknown = {key: each for key, each in zip(keys, signed, strict=True) if key not in found}
@@ -171,19 +171,27 @@ def _start(command: Sequence[str], source: int | IO[bytes]) -> subprocess.Comple
         raise NotFoundError(f"{command[0]} is not installed, or not on PATH", hint=hint) from error
 
 
-class _Memory:
-    """Signatures that fitted, in a small database; in none where there is no home."""
+def _digest(signed: Signed) -> bytes:
+    """What a signature and its payload are remembered by. The size says where one ends and the other begins."""
+    return hashlib.sha256(len(signed.payload).to_bytes(8, "big") + signed.payload + signed.armor).digest()
 
-    def __init__(self, path: Path | None) -> None:
+
+class _Memory:
+    """Signatures that fitted, in a small database. One that cannot be used remembers nothing."""
+
+    def __init__(self, path: Path) -> None:
         import sqlite3
 
         self.errors = sqlite3.Error
-        self.database = sqlite3.connect(path or ":memory:", timeout=5, isolation_level=None)
-        self.database.execute("CREATE TABLE IF NOT EXISTS fits (signed BLOB PRIMARY KEY) WITHOUT ROWID")
+        self.database = sqlite3.connect(path, timeout=5, isolation_level=None)
 
     def find(self, keys: Sequence[bytes]) -> dict[bytes, bool]:
         ask = "SELECT 1 FROM fits WHERE signed = ?"
-        return {key: True for key in keys if self.database.execute(ask, (key,)).fetchone()}
+        try:
+            self.database.execute("CREATE TABLE IF NOT EXISTS fits (signed BLOB PRIMARY KEY) WITHOUT ROWID")
+            return {key: True for key in keys if self.database.execute(ask, (key,)).fetchone()}
+        except self.errors:
+            return {}
 
     def keep(self, keys: Sequence[bytes]) -> None:
         try:
@@ -191,7 +199,7 @@ class _Memory:
             self.database.executemany("INSERT OR IGNORE INTO fits VALUES (?)", [(key,) for key in keys])
             self.database.execute("COMMIT")
         except self.errors:
-            pass  # a full disk or another process: it is only asked again
+            pass  # a full disk or another process
 
 
 @contextmanager
@@ -204,12 +212,20 @@ def _memory() -> Iterator[_Memory]:
 def _open_memory() -> _Memory:
     import sqlite3
 
-    home = os.environ.get("XDG_CACHE_HOME") or (os.path.expanduser("~/.cache") if os.environ.get("HOME") else None)
-    if home is None:
-        return _Memory(None)
-    folder = Path(home, "gitcellar")
+    folder = _find_cache()
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return _Memory(folder / "signatures.db")
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return _Memory(folder / "signatures.db")
     except (OSError, sqlite3.Error):
-        return _Memory(None)
+        pass
+    return _Memory(Path(":memory:"))
+
+
+def _find_cache() -> Path | None:
+    """This user's cache folder; None without one, and for one inside a repository, as some CI jobs set it."""
+    home = os.environ.get("XDG_CACHE_HOME") or (os.path.expanduser("~/.cache") if os.environ.get("HOME") else "")
+    folder = Path(home, "gitcellar")
+    if not folder.is_absolute() or any((parent / ".git").exists() for parent in folder.parents):
+        return None
+    return folder
