@@ -37,8 +37,11 @@ def format_message(subject: str, body: str, trailers: Sequence[tuple[str, str]])
     body = "\n".join(line.rstrip() for line in body.strip().split("\n"))
     if "\0" in body or _SIGNATURE.search(body):
         raise InvalidError("a message may hold neither NUL nor the first line of a signature")
-    lines = "\n".join(f"{key}: {value}" for key, value in trailers)
-    return "\n\n".join(paragraph for paragraph in (subject, body, lines) if paragraph) + "\n"
+    lines = [f"{key}: {value}" for key, value in trailers]
+    for line in lines:
+        if not _TRAILER.fullmatch(line):
+            raise InvalidError(f"{line!r:.100} is no line of a tag's message")
+    return "\n\n".join(paragraph for paragraph in (subject, body, "\n".join(lines)) if paragraph) + "\n"
 
 
 def parse_message(text: str) -> Message:
