@@ -28,6 +28,7 @@ _ARMOR = re.compile(
 )
 _PUBLIC_KEY = 6
 _PUBLIC_SUBKEY = 14
+_KINDS = (2, _PUBLIC_KEY, 13, _PUBLIC_SUBKEY, 17)  # and signatures, user names and pictures, as gpg exports them
 _VERSION = 4
 _RSA, _DSA, _ECDSA, _EDDSA = (1, 2, 3), 17, 19, 22
 _ENCRYPTING = (16, 18)  # Elgamal and ECDH, which sign nothing
@@ -55,20 +56,15 @@ def is_armored(text: str) -> bool:
 
 def parse_armored(text: str) -> OpenPgpKey:
     """An exported public key with its subkeys. Raise InvalidError for anything but one key."""
-    match = _ARMOR.fullmatch(text.replace("\r\n", "\n").strip())
-    if match is None:
-        raise InvalidError("this is no OpenPGP public key", hint="gpg --armor --export KEY prints one")
-    try:
-        packets = base64.b64decode(match[1].replace("\n", ""), validate=True)
-        kinds = list(_split(packets))
-    except (binascii.Error, ValueError) as error:
-        raise InvalidError("this OpenPGP public key is broken") from error
+    packets, kinds = _dearmor(text)
+    if any(kind not in _KINDS for kind, _ in kinds):
+        raise InvalidError("this OpenPGP public key holds something that is no part of one")
     keys = [body for kind, body in kinds if kind == _PUBLIC_KEY]
     if len(keys) != 1:
         raise InvalidError(f"this holds {len(keys)} OpenPGP keys, and one is asked for")
     if kinds[0][0] != _PUBLIC_KEY:
         raise InvalidError("this OpenPGP public key is broken: it does not begin with the key")
-    bodies = [*keys, *(body for kind, body in kinds if kind == _PUBLIC_SUBKEY)]
+    bodies = [body for kind, body in kinds if kind in (_PUBLIC_KEY, _PUBLIC_SUBKEY)]
     if any(body[:1] != bytes([_VERSION]) for body in bodies):
         raise InvalidError(f"only OpenPGP keys of version {_VERSION} can be read")
     try:
@@ -78,6 +74,18 @@ def parse_armored(text: str) -> OpenPgpKey:
     size = len(keys[0]).to_bytes(2, "big")
     fingerprint = hashlib.sha1(b"\x99" + size + keys[0], usedforsecurity=False).hexdigest().upper()
     return OpenPgpKey(fingerprint, material, packets)
+
+
+def _dearmor(text: str) -> tuple[bytes, list[tuple[int, bytes]]]:
+    """The packets of an armored key, and the kind and body of each."""
+    match = _ARMOR.fullmatch(text.replace("\r\n", "\n").strip())
+    if match is None:
+        raise InvalidError("this is no OpenPGP public key", hint="gpg --armor --export KEY prints one")
+    try:
+        packets = base64.b64decode(match[1].replace("\n", ""), validate=True)
+        return packets, list(_split(packets))
+    except (binascii.Error, ValueError) as error:
+        raise InvalidError("this OpenPGP public key is broken") from error
 
 
 def _identify(body: bytes) -> str:

@@ -143,6 +143,13 @@ REFUSED = {
 }
 
 
+@pytest.mark.parametrize("kind", [1, 4, 5, 7, 8, 9, 10, 11, 12, 18, 60])
+def test_a_packet_that_is_no_part_of_a_public_key_is_refused(kind: int) -> None:
+    """In a compressed one, number 8, a key could hide that is not compared with those of others."""
+    with pytest.raises(InvalidError, match="holds something that is no part of one"):
+        parse_armored(armor(packet(6, BODY) + packet(kind, packet(14, key(1, number(N), number(3))))))
+
+
 @pytest.mark.parametrize("kind", [6, 14], ids=["key", "subkey"])
 @pytest.mark.parametrize(("body", "said"), REFUSED.values(), ids=REFUSED)
 def test_a_key_with_a_second_spelling_or_too_short_is_refused(body: bytes, said: str, kind: int) -> None:
