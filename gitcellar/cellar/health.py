@@ -144,7 +144,8 @@ def _examine_remote(repository: GitRepository, remote: str, states: dict[ModelNa
 
 def _examine_folders(*listings: str) -> Iterator[Finding]:
     """Tags, here or there, of which one is a file where another's folder must be: every fetch of the two fails."""
-    refs = {line.split()[1] for listing in listings for line in listing.splitlines() if not line.endswith("^{}")}
+    lines = (line for listing in listings for line in listing.split("\n") if not line.endswith("^{}"))
+    refs = {ref for line in lines if (ref := line[line.find("refs/") :])}
     for ref in sorted(refs):
         parts = ref.split("/")
         for folder in ("/".join(parts[:end]) for end in range(3, len(parts))):
@@ -210,7 +211,7 @@ def _prove_server(repository: GitRepository, remote: str, name: str, probe: str)
     if not answer.accepted and f" {name}:" in answer.output:
         yield Finding("server", "ok", "refuses what breaks the policy")
     elif not answer.accepted:
-        lines = [line for line in answer.output.splitlines() if "rejected" in line or line.startswith("remote:")]
+        lines = [line for line in answer.output.split("\n") if "rejected" in line or line.startswith("remote:")]
         yield Finding("server", "warning", f"refused the probe, and not as gitcellar does: {lines[0] if lines else ''}")
     else:
         hint = "on the server: gitcellar hook install --server; on GitHub: gitcellar rulesets github"

@@ -34,11 +34,14 @@ class Message:
 
 def format_message(subject: str, body: str, trailers: Sequence[tuple[str, str]]) -> str:
     """The message of a tag, ending in a newline. Raise InvalidError for text that could pass for something else."""
-    body = "\n".join(line.rstrip() for line in body.strip().splitlines())
+    body = "\n".join(line.rstrip() for line in body.strip().split("\n"))
     if "\0" in body or _SIGNATURE.search(body):
         raise InvalidError("a message may hold neither NUL nor the first line of a signature")
-    lines = "\n".join(f"{key}: {value}" for key, value in trailers)
-    return "\n\n".join(paragraph for paragraph in (subject, body, lines) if paragraph) + "\n"
+    lines = [f"{key}: {value}" for key, value in trailers]
+    for line in lines:
+        if not _TRAILER.fullmatch(line):
+            raise InvalidError(f"{line!r:.100} is no line of a tag's message")
+    return "\n\n".join(paragraph for paragraph in (subject, body, "\n".join(lines)) if paragraph) + "\n"
 
 
 def parse_message(text: str) -> Message:

@@ -1,6 +1,6 @@
 """Who signs, with which keys, in which roles? Identity is the key alone, never an address in a tag.
 
-May import core.errors, core.openpgp and core.signatures.
+May import core.days, core.errors, core.openpgp and core.ssh_keys.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from gitcellar.core.errors import CellarError
+from gitcellar.core.days import Day, require_order
+from gitcellar.core.errors import CellarError, InvalidError
 from gitcellar.core.openpgp import PREFIX, is_armored, parse_armored
-from gitcellar.core.signatures import KEY_TYPES, parse_key
+from gitcellar.core.ssh_keys import KEY_TYPES, parse_key
 
 SIGNERS_FILE = ".gitcellar/allowed_signers"
-_OPTIONS = re.compile(r'(namespaces="git"|valid-(?:after|before)="?[0-9]{8}Z?"?)(?:,|$)', re.IGNORECASE)
-_DATE = re.compile(r'valid-(after|before)="?([0-9]{4})([0-9]{2})([0-9]{2})Z?"?', re.IGNORECASE)
+_OPTION = re.compile(r'(namespaces|valid-after|valid-before)="([^"]*)"', re.IGNORECASE)
+_MIDNIGHT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})Z")
+_READ_OPTIONS = 'namespaces="git", valid-after="20261231Z" and valid-before="20261231Z"'
 _PRINCIPAL = re.compile(r"[^\s,*?!\"#@]+(@[^\s,*?!\"#@]+)?")
 
 
@@ -24,6 +26,7 @@ class Key:
     """A public key, and the days in UTC on which its signatures count. A revoked one never does.
 
     `text` is `type base64` of an SSH key, `openpgp FINGERPRINT` of an OpenPGP one, whose `packets` are the key itself.
+    `material` identifies the key and its subkeys however they are wrapped: see core.key_material.
     """
 
     text: str
@@ -31,6 +34,7 @@ class Key:
     until: str | None = None
     revoked: bool = False
     packets: bytes = b""
+    material: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +95,19 @@ class People:
         return principal is not None and any(each == principal or each in self.roles_of(principal) for each in wanted)
 
 
+def is_principal(text: str) -> bool:
+    """Whether a name is that of one person: no wildcard, no list, and nothing in it that cannot be seen."""
+    return _PRINCIPAL.fullmatch(text) is not None and text.isprintable()
+
+
 def read_key(text: str, since: str | None = None, until: str | None = None, *, revoked: bool = False) -> Key:
     """A key as the policy writes it: an SSH public key, or an armored OpenPGP one. Raise InvalidError."""
-    if not is_armored(text):
-        return Key(parse_key(text), since, until, revoked)
-    fingerprint, packets = parse_armored(text)
-    return Key(f"{PREFIX} {fingerprint}", since, until, revoked, packets)
+    require_order(since, until)
+    if is_armored(text):
+        own = parse_armored(text)
+        return Key(f"{PREFIX} {own.fingerprint}", since, until, revoked, own.packets, own.material)
+    key = parse_key(text)
+    return Key(key.text, since, until, revoked, material=frozenset([key.material]))
 
 
 def merge_people(written: Mapping[str, Person], listed: Mapping[str, Person]) -> People:
@@ -109,17 +120,25 @@ def merge_people(written: Mapping[str, Person], listed: Mapping[str, Person]) ->
 
 
 def find_shared_keys(people: People) -> list[tuple[str, str]]:
-    """Why the keys of `people` do not identify: each principal that repeats a key, and in which words."""
-    owner: dict[str, str] = {}
+    """Why the keys of `people` do not identify: each principal that repeats a key, and in which words.
+
+    One person may have one key in several wrappings, such as an SSH key that is a subkey of their OpenPGP key too.
+    """
+    owners: dict[str, str] = {}
     found: list[tuple[str, str]] = []
     for principal, person in people.persons.items():
+        listed: set[str] = set()
         for key in person.keys:
-            first = owner.get(key.text)
-            if first == principal:
+            first = next(
+                (owners[each] for each in sorted(key.material) if owners.get(each, principal) != principal), None
+            )
+            if key.text in listed:
                 found.append((principal, "a key is listed twice"))
             elif first is not None:
                 found.append((principal, f"its key is that of {first} too, and one key is one person's"))
-            owner.setdefault(key.text, principal)
+            listed.add(key.text)
+            for each in key.material:
+                owners.setdefault(each, principal)
     return found
 
 
@@ -128,33 +147,53 @@ def parse_signers(content: bytes) -> tuple[dict[str, Person], list[tuple[int, st
     found: dict[str, Person] = {}
     faults: list[tuple[int, str]] = []
     try:
-        lines = content.decode().splitlines()
+        # At LF alone, as ssh-keygen does: str.splitlines would find an entry in the comment before it.
+        lines = content.decode().split("\n")
     except UnicodeDecodeError:
         return {}, [(1, "the file is not UTF-8")]
     for number, line in enumerate(lines, 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        try:
-            principal, key = _parse_signer(line)
-        except ValueError as error:
-            faults.append((number, str(error)))
-            continue
-        known = found.get(principal, Person())
-        found[principal] = replace(known, keys=(*known.keys, key))
+        text = line.strip(" \t")
+        if "\r" in text or "\0" in text:
+            faults.append((number, "a line ends at LF alone, and holds neither CR nor NUL"))
+        elif text and not text.startswith("#"):
+            try:
+                principal, key = _parse_signer(text)
+            except CellarError as error:
+                faults.append((number, error.message))
+            else:
+                known = found.get(principal, Person())
+                found[principal] = replace(known, keys=(*known.keys, key))
     return found, faults
 
 
 def _parse_signer(line: str) -> tuple[str, Key]:
-    principal, _, rest = line.strip().partition(" ")
-    if not _PRINCIPAL.fullmatch(principal):
-        raise ValueError(f"{principal!r} must be one person: no wildcard and no list, or one key is several people's")
-    options = ""
-    if not rest.strip().startswith(KEY_TYPES):
-        options, _, rest = rest.strip().partition(" ")
-        if _OPTIONS.sub("", options):
-            raise ValueError(f'{options!r}: only namespaces="git", valid-after and valid-before are read here')
-    days = {when.lower(): f"{year}-{month}-{day}" for when, year, month, day in _DATE.findall(options)}
-    try:
-        return principal, Key(parse_key(rest), days.get("after"), days.get("before"))
-    except CellarError as error:
-        raise ValueError(error.message) from error
+    """One entry: what is read is what ssh-keygen reads, and the rest is refused. Raise InvalidError."""
+    principal, *words = re.split(r"[ \t]+", line, maxsplit=2)
+    if not is_principal(principal):
+        message = f"{principal!r} must be one person: no wildcard and no list, or one key is several people's"
+        raise InvalidError(message)
+    options = words.pop(0) if words and words[0] not in KEY_TYPES else None
+    return principal, read_key(" ".join(words), *_parse_options(options))
+
+
+def _parse_options(text: str | None) -> tuple[str | None, str | None]:
+    """The first and the last day on which a key counts. Raise InvalidError."""
+    found: dict[str, str] = {}
+    for option in text.split(",") if text is not None else ():
+        match = _OPTION.fullmatch(option)
+        name = match[1].lower() if match else ""
+        if match is None or name in found or (name == "namespaces" and match[2] != "git"):
+            raise InvalidError(f"{option!r}: only {_READ_OPTIONS} are read here, each once")
+        found[name] = match[2]
+    days = {name: _parse_midnight(value) for name, value in found.items() if name != "namespaces"}
+    before = days.get("valid-before")
+    # ssh-keygen(1): until that moment, which is the first of its day.
+    return days.get("valid-after"), None if before is None else before.before
+
+
+def _parse_midnight(text: str) -> Day:
+    """The day that begins at a moment as ssh-keygen writes it. Raise InvalidError for any but a midnight in UTC."""
+    match = _MIDNIGHT.fullmatch(text)
+    if match is None:
+        raise InvalidError(f"{text!r} is no day in UTC, which is written as 20261231Z")
+    return Day("-".join(match.groups()))

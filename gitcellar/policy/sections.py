@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
 
+from gitcellar.core.days import Day, require_order
 from gitcellar.core.errors import CellarError, did_you_mean
 from gitcellar.core.manifest import Entry
 from gitcellar.core.names import parse_stage_name
 from gitcellar.core.tags import Dialect
 from gitcellar.policy.judge import RULES
-from gitcellar.policy.people import read_key
+from gitcellar.policy.people import is_principal, read_key
 from gitcellar.policy.schemes import SchemeName
 from gitcellar.policy.settings import NONE, Severity, find_duration
 
@@ -59,6 +60,19 @@ def _check_key(text: str) -> str:
     return text
 
 
+def _check_principal(text: str) -> str:
+    if not is_principal(text):
+        raise ValueError("a name holds nothing that cannot be seen")
+    return text
+
+
+def _check_day(text: str) -> str:
+    try:
+        return Day(text)
+    except CellarError as error:
+        raise ValueError(error.message) from error
+
+
 def _read_off(value: Any) -> Any:
     return "off" if value is False else value  # YAML 1.1 reads off as false
 
@@ -71,10 +85,17 @@ PublicKey = Annotated[str, AfterValidator(_check_key)]
 Percentage = Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,6})?%$")]
 Glob = Annotated[str, Field(min_length=1, max_length=300)]
 # A wildcard or a list would make one key several people (ssh-keygen(1), ALLOWED SIGNERS).
-Principal = Annotated[str, Field(pattern=r"^[^\s,*?!\"#@]+(@[^\s,*?!\"#@]+)?$", max_length=200)]
+Principal = Annotated[
+    str, Field(pattern=r"^[^\s,*?!\"#@]+(@[^\s,*?!\"#@]+)?$", max_length=200), AfterValidator(_check_principal)
+]
 Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=50)]
 # YAML reads an unquoted 2026-12-31 as a date.
-Day = Annotated[str, BeforeValidator(str), Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+WrittenDay = Annotated[
+    str,
+    BeforeValidator(str),
+    Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"),
+    AfterValidator(_check_day),
+]
 
 
 class _Strict(BaseModel):
@@ -224,7 +245,7 @@ class ExceptionSection(_Strict):
     rule: RuleId
     match: Glob = Field(description="a glob over the names of models")
     reason: str = Field(min_length=1)
-    until: Day = Field(description="the last day, in UTC: 2026-12-31")
+    until: WrittenDay = Field(description="the last day, in UTC: 2026-12-31")
 
 
 class FreezeSection(_Strict):
@@ -233,16 +254,24 @@ class FreezeSection(_Strict):
     match: Glob = Field(description="a glob over the names of models")
     stages: list[StageName] = Field(default=[], description="none for all")
     reason: str = Field(min_length=1)
-    until: Day = Field(description="the last day, in UTC: 2026-12-31")
+    until: WrittenDay = Field(description="the last day, in UTC: 2026-12-31")
 
 
 class KeySection(_Strict):
     """A public key, of SSH or as `gpg --armor --export` prints it, and when its signatures count."""
 
     key: PublicKey
-    since: Day | None = Field(default=None, alias="from", description="the first day, in UTC")
-    until: Day | None = Field(default=None, description="the last day, in UTC")
+    since: WrittenDay | None = Field(default=None, alias="from", description="the first day, in UTC")
+    until: WrittenDay | None = Field(default=None, description="the last day, in UTC")
     revoked: bool = Field(default=False, description="then it counts at no time, not even in the past")
+
+    @model_validator(mode="after")
+    def _check_days(self) -> KeySection:
+        try:
+            require_order(self.since, self.until)
+        except CellarError as error:
+            raise ValueError(error.message) from error
+        return self
 
 
 class PersonSection(_Strict):

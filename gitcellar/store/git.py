@@ -12,7 +12,7 @@ from gitcellar.core.errors import NotFoundError
 from gitcellar.core.events import Details
 from gitcellar.store.git_errors import GitError, NotARepositoryError
 from gitcellar.store.git_identity import Identity, IdentityReader
-from gitcellar.store.git_runner import DURABLE
+from gitcellar.store.git_runner import DURABLE, split_lines
 
 _EVENT_FORMAT = (
     "%00".join(
@@ -81,7 +81,7 @@ class GitRepository(IdentityReader):
         except GitError:
             return self._peel(self._text("for-each-ref", "--format=%(objectname) %(refname)", *patterns))
         lines: list[str] = []
-        for line in found.splitlines():
+        for line in split_lines(found):
             object_id, _, peeled, peeled_type, ref = line.split(" ", 4)
             if peeled_type == "tag":
                 # git before 2.45 peels one layer here, and show-ref peels all of them.
@@ -108,7 +108,7 @@ class GitRepository(IdentityReader):
     def find_refs(self, names: Sequence[str]) -> dict[str, str]:
         """The object ids of those of the named refs or revisions that exist."""
         lines = self._text("cat-file", "--batch-check=%(objectname)", stdin="".join(f"{name}\n" for name in names))
-        found = {name: line for name, line in zip(names, lines.splitlines(), strict=True) if " " not in line}
+        found = {name: line for name, line in zip(names, split_lines(lines), strict=True) if " " not in line}
         # For a ref that is not there git takes one of a longer name: refs/tags/refs/heads/main for refs/heads/main.
         full = [name for name in found if name.startswith("refs/")]
         there = self.list_ref_ids(*full) if full else {}
@@ -118,12 +118,12 @@ class GitRepository(IdentityReader):
         """The full name of the branch that a symbolic ref names, born or not; of any other ref its own."""
         if name.startswith("refs/heads/"):
             return name
-        found = self._text("symbolic-ref", "--quiet", "--", name, allow=(0, 1)).strip()
+        found = self._text("symbolic-ref", "--quiet", "--", name, allow=(0, 1)).removesuffix("\n")
         return found or (name if name.startswith("refs/") else None)
 
     def list_ref_ids(self, *patterns: str) -> dict[str, str]:
         """The object id of every ref below the folders, or that matches the globs."""
-        lines = self._text("for-each-ref", "--format=%(objectname) %(refname)", *patterns).splitlines()
+        lines = split_lines(self._text("for-each-ref", "--format=%(objectname) %(refname)", *patterns))
         return {ref: object_id for object_id, ref in (line.split(" ", 1) for line in lines)}
 
     def is_shallow(self) -> bool:
@@ -153,7 +153,7 @@ class GitRepository(IdentityReader):
         if not safe:
             return {}
         form = "--batch-check=%(objectname) %(objecttype) %(objectsize)"
-        lines = self._text("cat-file", form, stdin="".join(f"{name}\n" for name in safe)).splitlines()
+        lines = split_lines(self._text("cat-file", form, stdin="".join(f"{name}\n" for name in safe)))
         parts = ((name, line.rsplit(" ", 2)) for name, line in zip(safe, lines, strict=True))
         return {name: ObjectHeader(p[0], p[1], int(p[2])) for name, p in parts if len(p) == 3 and p[2].isdigit()}
 
@@ -241,11 +241,11 @@ class GitRepository(IdentityReader):
 
     def find_root(self) -> Path | None:
         """The top of the work tree; None in a bare repository."""
-        output = self._text("rev-parse", "--is-bare-repository", "--absolute-git-dir").splitlines()
-        if output[0] == "true":
+        output = self._text("rev-parse", "--is-bare-repository", "--absolute-git-dir")
+        if output.startswith("true\n"):
             return None
         try:
-            return Path(self._text("rev-parse", "--show-toplevel").strip())
+            return Path(self._text("rev-parse", "--show-toplevel").removesuffix("\n"))
         except GitError:
             return None
 
@@ -299,7 +299,7 @@ class GitRepository(IdentityReader):
 
     def find_remote_url(self, remote: str) -> str | None:
         """The URL of a configured remote; None where there is none of that name."""
-        output = self._text("config", "--get", f"remote.{remote}.url", allow=(0, 1)).strip()
+        output = self._text("config", "--get", f"remote.{remote}.url", allow=(0, 1)).removesuffix("\n")
         return output or None
 
     def fetch(self, remote: str, refspecs: Sequence[str], *, depth: int | None = None, blobs: bool = True) -> None:
@@ -315,7 +315,7 @@ class GitRepository(IdentityReader):
 
     def list_remote_refs(self, remote: str, refs: Sequence[str]) -> dict[str, str]:
         """The object ids of those of `refs` that a configured remote has."""
-        lines = self._remote_text(remote, "ls-remote", "--", remote, *refs).splitlines()
+        lines = split_lines(self._remote_text(remote, "ls-remote", "--", remote, *refs))
         found = {ref: object_id for object_id, ref in (line.split("\t", 1) for line in lines)}
         return {ref: found[ref] for ref in refs if ref in found}
 
@@ -349,11 +349,10 @@ class GitRepository(IdentityReader):
 
     def _peel(self, listing: str) -> str:
         """Add the peeled lines to a listing of refs, through all layers; a ref without its object gets none."""
-        lines = [line for line in listing.splitlines() if line]
+        lines = split_lines(listing)
         names = [line.split(" ", 1)[0] for line in lines]
-        checked = self._text(
-            "cat-file", "--batch-check=%(objectname) %(objecttype)", stdin="".join(f"{name}^{{}}\n" for name in names)
-        ).splitlines()
+        asked = "".join(f"{name}^{{}}\n" for name in names)
+        checked = split_lines(self._text("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked))
         out: list[str] = []
         for line, name, peeled in zip(lines, names, checked, strict=True):
             out.append(line)
@@ -365,7 +364,7 @@ class GitRepository(IdentityReader):
 
 def _parse_push(output: str) -> list[PushedRef]:
     pushed = []
-    for line in output.splitlines():
+    for line in split_lines(output):
         parts = line.split("\t")
         if len(parts) == 3 and len(parts[0]) == 1:
             pushed.append(PushedRef(parts[0], parts[1].rpartition(":")[2], parts[2]))

@@ -30,11 +30,11 @@ class GitHealth(GitRunner):
 
     def read_config(self, key: str) -> str | None:
         """The value of a key of git-config(1), wherever it is set; None where it is not."""
-        return self._text("config", "--get", key, allow=(0, 1)).strip() or None
+        return self._text("config", "--get", key, allow=(0, 1)).removesuffix("\n") or None
 
     def list_locks(self) -> list[str]:
         """Lock files among the refs, that a git which was killed left behind, relative to the repository."""
-        common = self.path.absolute() / self._text("rev-parse", "--git-common-dir").strip()
+        common = self.path.absolute() / self._text("rev-parse", "--git-common-dir").removesuffix("\n")
         found = [*common.glob("*.lock"), *(common / "refs").rglob("*.lock")]
         return sorted(path.relative_to(common).as_posix() for path in found)
 

@@ -33,6 +33,11 @@ _CALM = (
 )
 
 
+def split_lines(output: str) -> list[str]:
+    """The lines of git's output, which end at LF alone: a ref's name may hold U+0085 or U+2028."""
+    return output.removesuffix("\n").split("\n") if output else []
+
+
 class GitRunner:
     """Runs git in a folder. Nothing is run until asked."""
 

@@ -18,6 +18,9 @@ from gitcellar.core.signatures import BROKEN, Signed
 _STATUS = "[GNUPG:] "
 _FAULTS = {"NO_PUBKEY": UNKNOWN, "EXPKEYSIG": EXPIRED, "EXPSIG": EXPIRED, "REVKEYSIG": EXPIRED}
 _BINARY = "00"  # the class of a signature of bytes as they are
+_DIGESTS = ("8", "9", "10")  # SHA-256, SHA-384 and SHA-512 (RFC 4880, section 9.4)
+# In a key's own signatures too, which bind its subkeys and say when it ends. MD5 is weak to GnuPG anyway.
+_WEAK = ("--weak-digest", "SHA1", "--weak-digest", "RIPEMD160")
 
 
 def check_openpgp(signed: Sequence[Signed], keyring: bytes) -> list[tuple[str | None, str | None]]:
@@ -41,7 +44,7 @@ def find_own_key(program: str, key: str) -> str | None:
         listed = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL).stdout
     except OSError:
         return None
-    rows = [line.split(":") for line in listed.decode("utf-8", "replace").splitlines()]
+    rows = [line.split(":") for line in listed.decode("utf-8", "replace").split("\n")]
     return next((f"{PREFIX} {row[9]}" for row in rows if row[0] == "fpr" and len(row) > 9), None)
 
 
@@ -49,7 +52,7 @@ def _check(folder: Path, number: int, signed: Signed) -> tuple[str | None, str |
     armor, payload = folder / f"{number}.asc", folder / f"{number}"
     armor.write_bytes(signed.armor)
     payload.write_bytes(signed.payload)
-    options = ["--homedir", str(folder), "--keyring", str(folder / "keyring"), "--weak-digest", "SHA1"]
+    options = ["--homedir", str(folder), "--keyring", str(folder / "keyring"), *_WEAK]
     command = ["gpgv", *options, "--status-fd", "1", str(armor), str(payload)]
     try:
         done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
@@ -76,6 +79,6 @@ def _read_statuses(found: Mapping[str, list[list[str]]], exit_code: int) -> tupl
     good, valid = found.get("GOODSIG", []), found.get("VALIDSIG", [])
     # Exactly one signature, of one key: of several GnuPG would say Good for any.
     alone = len(found.get("NEWSIG", [])) == len(good) == len(valid) == 1 and len(valid[0]) >= 10
-    if fault is None and exit_code == 0 and alone and valid[0][8] == _BINARY:
+    if fault is None and exit_code == 0 and alone and valid[0][7] in _DIGESTS and valid[0][8] == _BINARY:
         return f"{PREFIX} {valid[0][9]}", None
     return None, fault or BROKEN

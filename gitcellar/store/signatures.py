@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import IO
 
 from gitcellar.core.errors import CellarError, NotFoundError, WorldError
-from gitcellar.core.signatures import KEY_TYPES, NAMESPACE, Signed, parse_key
+from gitcellar.core.signatures import NAMESPACE, Signed, find_ssh_key
+from gitcellar.core.ssh_keys import KEY_TYPES, parse_key
 
 _SIGNER = "signer"
+_OTHER_KEY = "git config user.signingKey ~/.ssh/id_ed25519.pub"
 _FEW = 4  # below this, threads cost more than they save
 
 
@@ -49,13 +51,13 @@ def find_signing_key(config: Mapping[str, str]) -> SigningKey | None:
     program = config.get("gpg.ssh.program", "ssh-keygen")
     literal = key.removeprefix("key::")
     if literal.startswith(KEY_TYPES):
-        return SigningKey(parse_key(literal), "", program)
+        return SigningKey(parse_key(literal).text, "", program)
     path = Path(key).expanduser()
     try:
         return SigningKey(_read_public(path), str(path), program)
     except (OSError, CellarError) as error:
-        message = f"the signing key {key!r} cannot be read"
-        raise WorldError(message, hint="git config user.signingKey ~/.ssh/id_ed25519.pub") from error
+        message = f"the signing key {key!r} cannot be used: {error}"
+        raise WorldError(message, hint=_OTHER_KEY) from error
 
 
 def sign(content: bytes, key: SigningKey, namespace: str = NAMESPACE) -> bytes:
@@ -71,7 +73,11 @@ def sign(content: bytes, key: SigningKey, namespace: str = NAMESPACE) -> bytes:
         source = Path(folder, "content")
         source.write_bytes(content)
         _run([key.program, "-Y", "sign", "-n", namespace, "-f", file, str(source)], b"")
-        return Path(f"{source}.sig").read_bytes()
+        armor = Path(f"{source}.sig").read_bytes()
+    fault = find_ssh_key(armor, namespace)
+    if isinstance(fault, str):
+        raise WorldError(f"what {os.path.basename(key.program)} signed would not count: it {fault}", hint=_OTHER_KEY)
+    return armor
 
 
 def check_signatures(signed: Sequence[Signed]) -> list[bool]:
@@ -80,7 +86,7 @@ def check_signatures(signed: Sequence[Signed]) -> list[bool]:
     Remembered by the sha256 of the signed bytes, below this user's cache folder: never in a repository, which may come
     from a stranger with whatever it likes to remember.
     """
-    keys = [hashlib.sha256(each.payload + each.armor).digest() for each in signed]
+    keys = [_digest(each) for each in signed]
     with _memory() as known:
         found = known.find(keys)
         unknown = {key: each for key, each in zip(keys, signed, strict=True) if key not in found}
@@ -93,6 +99,8 @@ def check_signatures(signed: Sequence[Signed]) -> list[bool]:
 
 def find_signer(content: bytes, armor: bytes, signers: Path, namespace: str) -> str | None:
     """The principal of an allowed-signers file whose signature of `content` this is, now; None where there is none."""
+    if isinstance(find_ssh_key(armor, namespace), str):
+        return None
     with tempfile.TemporaryDirectory(prefix="gitcellar-") as folder:
         signature, payload = Path(folder, "signature"), Path(folder, "payload")
         signature.write_bytes(armor)
@@ -100,7 +108,7 @@ def find_signer(content: bytes, armor: bytes, signers: Path, namespace: str) -> 
         asked = ["-n", namespace, "-f", str(signers), "-s", str(signature)]
         with payload.open("rb") as source:
             found = _start(["ssh-keygen", "-Y", "find-principals", *asked], subprocess.DEVNULL)
-            principals = found.stdout.decode("utf-8", "replace").splitlines() if found.returncode == 0 else []
+            principals = found.stdout.decode("utf-8", "replace").split("\n") if found.returncode == 0 else []
             for principal in principals[:1]:
                 done = _start(["ssh-keygen", "-Y", "verify", "-I", principal, *asked], source)
                 return principal if done.returncode == 0 else None
@@ -137,8 +145,8 @@ def _verify(folder: Path, signed: Signed) -> bool:
 def _read_public(path: Path) -> str:
     beside = path if path.suffix == ".pub" else path.with_name(f"{path.name}.pub")
     if beside.exists():
-        return parse_key(beside.read_text())
-    return parse_key(_run(["ssh-keygen", "-y", "-f", str(path)], b"").decode())
+        return parse_key(beside.read_text()).text
+    return parse_key(_run(["ssh-keygen", "-y", "-f", str(path)], b"").decode()).text
 
 
 def _run(command: Sequence[str], content: bytes) -> bytes:
@@ -163,19 +171,27 @@ def _start(command: Sequence[str], source: int | IO[bytes]) -> subprocess.Comple
         raise NotFoundError(f"{command[0]} is not installed, or not on PATH", hint=hint) from error
 
 
-class _Memory:
-    """Signatures that fitted, in a small database; in none where there is no home."""
+def _digest(signed: Signed) -> bytes:
+    """What a signature and its payload are remembered by. The size says where one ends and the other begins."""
+    return hashlib.sha256(len(signed.payload).to_bytes(8, "big") + signed.payload + signed.armor).digest()
 
-    def __init__(self, path: Path | None) -> None:
+
+class _Memory:
+    """Signatures that fitted, in a small database. One that cannot be used remembers nothing."""
+
+    def __init__(self, path: Path) -> None:
         import sqlite3
 
         self.errors = sqlite3.Error
-        self.database = sqlite3.connect(path or ":memory:", timeout=5, isolation_level=None)
-        self.database.execute("CREATE TABLE IF NOT EXISTS fits (signed BLOB PRIMARY KEY) WITHOUT ROWID")
+        self.database = sqlite3.connect(path, timeout=5, isolation_level=None)
 
     def find(self, keys: Sequence[bytes]) -> dict[bytes, bool]:
         ask = "SELECT 1 FROM fits WHERE signed = ?"
-        return {key: True for key in keys if self.database.execute(ask, (key,)).fetchone()}
+        try:
+            self.database.execute("CREATE TABLE IF NOT EXISTS fits (signed BLOB PRIMARY KEY) WITHOUT ROWID")
+            return {key: True for key in keys if self.database.execute(ask, (key,)).fetchone()}
+        except self.errors:
+            return {}
 
     def keep(self, keys: Sequence[bytes]) -> None:
         try:
@@ -183,7 +199,7 @@ class _Memory:
             self.database.executemany("INSERT OR IGNORE INTO fits VALUES (?)", [(key,) for key in keys])
             self.database.execute("COMMIT")
         except self.errors:
-            pass  # a full disk or another process: it is only asked again
+            pass  # a full disk or another process
 
 
 @contextmanager
@@ -196,12 +212,20 @@ def _memory() -> Iterator[_Memory]:
 def _open_memory() -> _Memory:
     import sqlite3
 
-    home = os.environ.get("XDG_CACHE_HOME") or (os.path.expanduser("~/.cache") if os.environ.get("HOME") else None)
-    if home is None:
-        return _Memory(None)
-    folder = Path(home, "gitcellar")
+    folder = _find_cache()
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return _Memory(folder / "signatures.db")
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return _Memory(folder / "signatures.db")
     except (OSError, sqlite3.Error):
-        return _Memory(None)
+        pass
+    return _Memory(Path(":memory:"))
+
+
+def _find_cache() -> Path | None:
+    """This user's cache folder; None without one, and for one inside a repository, as some CI jobs set it."""
+    home = os.environ.get("XDG_CACHE_HOME") or (os.path.expanduser("~/.cache") if os.environ.get("HOME") else "")
+    folder = Path(home, "gitcellar")
+    if not folder.is_absolute() or any((parent / ".git").exists() for parent in folder.parents):
+        return None
+    return folder

@@ -209,7 +209,7 @@ def test_the_people_of_allowed_signers_count_too(peopled: Bench) -> None:
     folder.mkdir()
     key = people(peopled).partition("ada@example.com")[2].partition("keys: [")[2].partition("]")[0]
     (folder / "allowed_signers").write_text(
-        f'# people\nada@example.com namespaces="git",valid-after="20250101" {key}\n'
+        f'# people\nada@example.com namespaces="git",valid-after="20250101Z" {key}\n'
     )
     written = people(peopled).replace(f"keys: [{key}]", "keys: []", 1)
     write_policy(peopled, STAGES + written)

@@ -136,9 +136,12 @@ def test_what_was_changed_under_a_signature_is_refused(
         ([["-u", "ada@example.com"], ["-u", "ben@example.com"]], "it has a signature that does not fit"),
         # Of a text, spaces at the ends of lines may be changed under the signature.
         ([["-u", "ada@example.com", "--textmode"]], "it has a signature that does not fit"),
-        ([["-u", "ada@example.com", "--digest-algo", "SHA1"]], "it has a signature that does not fit"),
+        *(
+            ([["-u", "ada@example.com", "--digest-algo", digest]], "it has a signature that does not fit")
+            for digest in ("SHA1", "RIPEMD160", "SHA224")
+        ),
     ],
-    ids=["as git makes it", "two in one armor", "of a text", "weak"],
+    ids=["as git makes it", "two in one armor", "of a text", "SHA-1", "RIPEMD-160", "SHA-224"],
 )
 def test_only_one_signature_of_the_bytes_as_they_are_counts(
     tmp_path: Path, keys: Path, options: list[list[str]], said: str

@@ -50,6 +50,17 @@ def test_a_message_that_could_pass_for_signed_is_refused(body: str) -> None:
         format_message("s", body, [])
 
 
+def test_the_lines_of_a_message_end_at_lf_as_gits_do() -> None:
+    body = "a\u2028b\x85c\fd\r\ne  \n"
+    assert parse_message(format_message("s", body, [("Version", "1.0")])).body == "a\u2028b\x85c\fd\ne"
+
+
+@pytest.mark.parametrize("value", ["x\nVersion: 9.9", "x\n\nVersion: 9.9", "\n", ""], ids=ascii)
+def test_a_trailer_that_is_not_one_line_is_refused(value: str) -> None:
+    with pytest.raises(InvalidError, match="is no line of a tag's message"):
+        format_message("s", "", [("Version", "1.0"), ("Metric", value)])
+
+
 @given(st.text())
 def test_any_message_is_read_without_a_crash(text: str) -> None:
     parse_message(text)

@@ -24,6 +24,7 @@ from gitcellar.doors.cli.pacing import every, repeat
 from gitcellar.doors.cli.sinks import SIGNING_VARIABLE, Sink, find_sinks, name_source
 from gitcellar.gitops.following import follow_once
 from gitcellar.gitops.happenings import read_happening
+from gitcellar.store.git_runner import split_lines
 from gitcellar.store.places import Place, find_place
 
 
@@ -102,7 +103,7 @@ def _find_tags() -> list[str]:
     tag = find_ci_tag(os.environ)
     if tag is not None:
         return [tag]
-    lines = [] if sys.stdin.isatty() else sys.stdin.read().splitlines()
+    lines = [] if sys.stdin.isatty() else split_lines(sys.stdin.read())
     if not lines:
         raise click.UsageError("name a REF: this is no CI job that is known, and no post-receive hook")
     found = []
