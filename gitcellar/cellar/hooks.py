@@ -73,6 +73,8 @@ def _read_policy_before(repository: GitRepository, pushed: Sequence[PushedRef], 
 def _with_lost(repository: GitRepository, change: Change) -> Change:
     """The change with what the DVC remote has not of the checkpoints that would be registered."""
     asked = [act for act in change.acts if act.registers and act.entry and severity_of(D001, act.rules) != "off"]
+    # Of a tracking file that cannot be read enough is said.
+    asked = [act for act in asked if not (act.declared and act.declared.faults)]
     tracked = [(act, read_tracking(repository, act.tags[0].target, act.entry)) for act in asked if act.entry]
     found = {id(act): tracking for act, tracking in tracked if tracking.out is not None}
     if not found:
