@@ -11,10 +11,12 @@ from pathlib import Path
 
 from gitcellar.core.declared import manifest_files
 from gitcellar.core.documents import MAX_BYTES, DocumentError
-from gitcellar.core.errors import CellarError
+from gitcellar.core.dvc_config import CONFIG, LOCAL_PATHS, parse_committed_config
+from gitcellar.core.errors import CellarError, InvalidError
 from gitcellar.core.manifest import Entry, find_located
 from gitcellar.core.metrics import Metrics, find_numbers, parse_metrics
 from gitcellar.core.names import ModelName
+from gitcellar.core.tracking_files import Recorded
 from gitcellar.policy.change import Declaration, Tracked
 from gitcellar.policy.settings import ModelRules
 from gitcellar.store.git import GitRepository
@@ -125,7 +127,7 @@ def _declare(item: Wanted, files: Mapping[str, bytes]) -> Declaration:
 def _with_files(files: _Files, declared: dict[Wanted, Declaration]) -> dict[Wanted, Declaration]:
     """The declarations with what is known of the files that they name."""
     named = [(item.place, path) for item, found in declared.items() for path in _named_paths(found.entry)]
-    kinds = files.find_kinds(named)
+    kinds = files.find_kinds([*named, *((item.place, path) for item in declared for path in (".dvc", *LOCAL_PATHS))])
     asked = {key: [(key[0], file) for file in tracking_files(key[1])] for key in named}
     locks = [(item.place, path) for item, found in declared.items() if (path := _lock_path(found))]
     measured = [(item.place, path) for item, found in declared.items() if (path := _metrics_path(found))]
@@ -148,8 +150,11 @@ def _complete(
     place, lock = item.place, _lock_path(found)
     paths = _named_paths(found.entry)
     try:
-        missing = [p for p in paths if (place, p) not in kinds and tracked[place, p].out is None]
+        # Each is parsed, for what DVC would be told by any of them must be fit to be told.
+        outs = {path: tracked[place, path].out for path in paths}
+        missing = [path for path in paths if (place, path) not in kinds and outs[path] is None]
         own = _find_tracked(place, tracked[place, paths[0]], kinds.get((place, paths[0]))) if paths else Tracked()
+        _require_fit_for_dvc(place, kinds, contents)
         metrics = _read_metrics(found, contents, place)
     except CellarError as error:
         # What one commit got wrong is told of that commit, and stops no other from being judged.
@@ -164,6 +169,17 @@ def _complete(
     )
 
 
+def _require_fit_for_dvc(place: Place, kinds: Mapping[At, str], contents: Mapping[At, bytes]) -> None:
+    """Raise InvalidError for a DVC config that cannot be read, and for what a commit puts where DVC writes."""
+    parse_committed_config(contents.get((place, CONFIG), b""))
+    if place.root is None:
+        found = [path for path in LOCAL_PATHS if (place, path) in kinds]
+        if kinds.get((place, ".dvc")) == "blob":
+            raise InvalidError(".dvc is no folder, and DVC would write through it")
+        if found:
+            raise InvalidError(f"{found[0]} is in Git, where it can lead DVC to write elsewhere")
+
+
 def _named_paths(entry: Entry | None) -> list[str]:
     """The paths that an entry names, its checkpoint's first."""
     if entry is None:
@@ -174,13 +190,12 @@ def _named_paths(entry: Entry | None) -> list[str]:
 
 def _find_tracked(place: Place, tracking: Tracking, kind: str | None) -> Tracked:
     out = tracking.out
-    recorded = out["dvc"]["outs"][0] if out and out["at"] == tracking.path else {}
-    digest, size = recorded.get("md5"), recorded.get("size")
+    recorded = out.recorded if out and out.path == tracking.path else Recorded()
     return Tracked(
         # The work tree has the data, and a commit must not.
         outside_dvc=kind is not None and (place.root is None or out is None),
-        digest=digest if isinstance(digest, str) else None,
-        size=size if isinstance(size, int) else None,
+        digest=recorded.md5,
+        size=recorded.size,
         data_missing=not has_data(tracking),
     )
 

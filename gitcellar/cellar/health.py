@@ -187,6 +187,9 @@ def _examine_dvc(repository: GitRepository) -> Iterator[Finding]:
         return
     remote = inspect_remote(root)
     yield Finding("dvc remote", "ok", f"{remote.name} answers")
+    if remote.ignored:
+        message = f"ignored in the committed .dvc/config: {', '.join(remote.ignored)}"
+        yield Finding("dvc config", "warning", message, "put what you trust in .dvc/config.local")
     if not remote.verifies:
         hint = f"dvc remote modify {remote.name} verify true"
         message = f"{remote.name} does not verify what it delivers; gitcellar get does, dvc pull does not"

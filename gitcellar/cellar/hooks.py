@@ -80,6 +80,8 @@ def _with_lost(repository: GitRepository, change: Change) -> Change:
     def ask(act: Act) -> Act:
         if not act.registers or act.entry is None or severity_of(D001, act.rules) == "off":
             return act
+        if act.declared is not None and act.declared.faults:
+            return act  # of a tracking file that cannot be read enough is said
         tracking = read_tracking(repository, act.tags[0].target, act.entry)
         if tracking.out is None:
             return act

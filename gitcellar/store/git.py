@@ -12,7 +12,7 @@ from gitcellar.core.errors import NotFoundError
 from gitcellar.core.events import Details
 from gitcellar.store.git_errors import GitError, NotARepositoryError
 from gitcellar.store.git_identity import Identity, IdentityReader
-from gitcellar.store.git_runner import DURABLE, split_lines
+from gitcellar.store.git_runner import DURABLE, RECEIVE_PACK, UPLOAD_PACK, split_lines
 
 _EVENT_FORMAT = (
     "%00".join(
@@ -200,6 +200,10 @@ class GitRepository(IdentityReader):
         """The paths that differ between HEAD, or nothing before the first commit, and the index."""
         return self._list_paths("diff", "--cached", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--")
 
+    def is_staged(self, path: str) -> bool:
+        """Whether the index has a file at `path`, from the repository's root."""
+        return bool(self._list_paths("ls-files", "-z", "--cached", "--", f":(top,literal){path}"))
+
     def list_named(self, names: Sequence[str], *, tree: str | None = None) -> list[str]:
         """The paths of all files called one of `names`, in a tree, or in the index and untracked beside it."""
         if tree is not None:
@@ -307,15 +311,15 @@ class GitRepository(IdentityReader):
         options = ["--no-tags", "--no-write-fetch-head", "--quiet", "--no-auto-maintenance", "--no-recurse-submodules"]
         options += [f"--depth={depth}"] if depth else []
         options += [] if blobs else ["--filter=blob:none"]
-        self._remote_text(remote, "fetch", *options, "--end-of-options", remote, *refspecs)
+        self._remote_text(remote, "fetch", UPLOAD_PACK, *options, "--end-of-options", remote, *refspecs)
 
     def list_remote_tags(self, remote: str) -> str:
         """Every tag of a configured remote, in the form of `list_tags`."""
-        return self._remote_text(remote, "ls-remote", "--tags", "--", remote)
+        return self._remote_text(remote, "ls-remote", UPLOAD_PACK, "--tags", "--", remote)
 
     def list_remote_refs(self, remote: str, refs: Sequence[str]) -> dict[str, str]:
         """The object ids of those of `refs` that a configured remote has."""
-        lines = split_lines(self._remote_text(remote, "ls-remote", "--", remote, *refs))
+        lines = split_lines(self._remote_text(remote, "ls-remote", UPLOAD_PACK, "--", remote, *refs))
         found = {ref: object_id for object_id, ref in (line.split("\t", 1) for line in lines)}
         return {ref: found[ref] for ref in refs if ref in found}
 
@@ -330,6 +334,7 @@ class GitRepository(IdentityReader):
             output = self._remote_text(
                 remote,
                 "push",
+                RECEIVE_PACK,
                 "--atomic",
                 "--porcelain",
                 "--no-follow-tags",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitcellar.store.git_errors import GitError
-from gitcellar.store.git_runner import GitRunner
+from gitcellar.store.git_runner import RECEIVE_PACK, GitRunner
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class GitHealth(GitRunner):
     def try_push(self, remote: str, refspec: str, *, dry_run: bool) -> Answer:
         """Push one refspec: dry, so that only the hooks here are run, or for real, so that only the server's are."""
         how = "--dry-run" if dry_run else "--no-verify"
-        return self._try("push", "--porcelain", "--no-follow-tags", how, "--end-of-options", remote, refspec)
+        options = (RECEIVE_PACK, "--porcelain", "--no-follow-tags", how)
+        return self._try("push", *options, "--end-of-options", remote, refspec)
 
     def try_commit(self, path: str, content: bytes) -> Answer:
         """Run the pre-commit hook over an index of its own in which `path` has that content. Nothing is committed."""

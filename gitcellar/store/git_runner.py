@@ -23,14 +23,23 @@ from gitcellar.store.git_errors import GitError, NotARepositoryError, explain_fa
 _PROTOCOLS = "https:ssh:file"
 # git tag does not fsync, and a registration that a power cut can take back is none (git-config(1), core.fsync).
 DURABLE = ("-c", "core.fsync=objects,reference")
-# The repository's config comes from strangers when the repository does: let it start no program for a mere question.
+# A repository's own config comes from strangers when its folder does, as an unpacked archive. git trusts it once the
+# folder is ours, and people rely on a part of that: core.sshCommand with a deploy key, credential.helper, filters of
+# LFS and hooks are left alone. What a repository has no need of, and what would start a program for a mere question,
+# is off; so are, below, the programs that it names for the other end of a file:// remote. remote.*.vcs and
+# core.gitProxy belong to transports that are not allowed.
 _CALM = (
     *("-c", "core.fsmonitor=false"),
     *("-c", "gc.auto=0"),
     *("-c", "maintenance.auto=false"),
+    *("-c", "core.askPass="),
+    *("-c", "core.alternateRefsCommand="),
     # A pushed refs/replace/ would show other contents under the ids that were judged.
     *("-c", "core.useReplaceRefs=false"),
 )
+# The names that git itself uses, in place of remote.NAME.uploadpack and receivepack.
+UPLOAD_PACK = "--upload-pack=git-upload-pack"
+RECEIVE_PACK = "--receive-pack=git-receive-pack"
 
 
 def split_lines(output: str) -> list[str]:

@@ -133,6 +133,24 @@ def test_a_checkpoint_may_stay_where_it_is(stored: Bench, s3: Any, tmp_path: Pat
     assert not (tmp_path / "again").exists()
 
 
+def test_a_remote_that_keeps_versions_itself_is_read_by_path_and_version(
+    stored: Bench, s3: Any, tmp_path: Path
+) -> None:
+    s3.create_bucket(Bucket="versions")
+    s3.put_bucket_versioning(Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
+    config = stored.work / ".dvc/config"
+    config.write_text(config.read_text().replace(f"{BUCKET}/dvc", "versions/dvc") + "    version_aware = true\n")
+    stored.declare("vit-l/projectB", {"a.bin": "A 2", "sub/b.bin": "B 2"}, base="vit-l/base@0.1")
+    pushed = run(stored.work, "dvc", "push", "-q", "models/vit-l-projectB.dvc")
+    assert pushed.status == 0, pushed.err
+    stored.commit_anyhow("with the ids of the versions")
+    done = stored.gitcellar("register", "vit-l/projectB", "HEAD", "--push")
+    assert done.status == 0, done.err
+    done = run(tmp_path, "gitcellar", "get", "vit-l/projectB@latest", "--repo", stored.url, "-o", "folder")
+    assert done.status == 0, done.err
+    assert (tmp_path / "folder/sub/b.bin").read_text() == "B 2"
+
+
 def test_credentials_are_written_nowhere(stored: Bench) -> None:
     for path in stored.folder.rglob("*"):
         if path.is_file():
