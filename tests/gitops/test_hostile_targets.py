@@ -1,0 +1,152 @@
+"""A target is a stranger's folder or branch: no link that stands there is followed, and its state file is only text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitcellar.cellar.reading import open_source
+from gitcellar.core.deployments import STATE_FILE
+from gitcellar.core.errors import CellarError, InvalidError
+from gitcellar.gitops.agents import Agent, Orders
+from gitcellar.gitops.origins import GitOrigin
+from gitcellar.gitops.reconciling import Goal, Outcome, reconcile
+from gitcellar.store.deploy_folder import Folder
+from gitcellar.store.inside import find_inside
+from gitcellar.store.serving import Layout
+from tests.support.cellars import Bench
+
+MODEL = "vit-l/base"
+SLUG = "vit-l--base--production"
+
+
+@pytest.fixture
+def live(bench: Bench) -> Bench:
+    """A cellar with one version, in production."""
+    bench.declare(MODEL, "base 1")
+    bench.git("push", "-q", "origin", "main")
+    bench.register(MODEL, version="1.0", push=True)
+    bench.assign("vit-l/base@1.0", "production", push=True)
+    return bench
+
+
+@pytest.fixture
+def outside(live: Bench) -> Path:
+    """A folder that is nobody's business, with a file of every name that gitcellar writes."""
+    folder = live.folder / "outside"
+    for name in ("config.pbtxt", "lock", "reconciled.json", "agent.json", "current", "victim"):
+        place = folder / name
+        place.parent.mkdir(exist_ok=True)
+        place.write_text("mine")
+    return folder
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every file with its text, and every link with where it leads."""
+    return {
+        path.relative_to(folder).as_posix(): str(path.readlink()) if path.is_symlink() else path.read_text()
+        for path in folder.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }
+
+
+def into(bench: Bench, target: Path, **goal: Any) -> Outcome:
+    return reconcile(open_source(bench.url), Goal(str(target), **goal))
+
+
+def agent(bench: Bench, target: Path, layout: Layout = "plain") -> Agent:
+    orders = Orders("production", "**", target, "here", layout)
+    return Agent(GitOrigin(open_source(bench.url)), orders)
+
+
+def link(place: Path, to: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(to)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/", "/etc", "..", "../x", "a/../b", "a//b", "./a", "a/.", "a/", "link", "link/x"]
+)
+def test_a_path_that_leads_elsewhere_has_no_place_inside(tmp_path: Path, path: str) -> None:
+    (tmp_path / "link").symlink_to(tmp_path.parent)
+    with pytest.raises(InvalidError):
+        find_inside(tmp_path, path)
+
+
+def test_a_folder_that_is_named_by_a_link_is_that_folder(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "named").symlink_to("real")
+    Folder(tmp_path / "named").write({"a/b": b"x"})
+    assert find_inside(tmp_path / "named", "a/b").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("at", [".gitcellar", ".gitcellar/lock", STATE_FILE, SLUG, f"{SLUG}/config.pbtxt"])
+def test_reconcile_reaches_nothing_through_a_link(live: Bench, outside: Path, at: str) -> None:
+    target, before = live.folder / "deploy", contents(outside)
+    link(target / at, outside / Path(at).name if Path(at).suffix or Path(at).name == "lock" else outside)
+    with pytest.raises(InvalidError, match="is a symbolic link"):
+        into(live, target, form="triton")
+    assert contents(outside) == before
+
+
+@pytest.mark.parametrize("edited", ["keep", "overwrite"])
+def test_what_was_written_is_neither_saved_nor_removed_through_a_link(live: Bench, outside: Path, edited: str) -> None:
+    target = live.folder / "deploy"
+    into(live, target, form="triton")
+    (target / SLUG).rename(live.folder / "moved")
+    link(target / SLUG, live.folder / "moved")
+    before = contents(live.folder / "moved")
+    assert live.gitcellar("unassign", MODEL, "production", "--push").status == 0
+    with pytest.raises(InvalidError, match="is a symbolic link"):
+        into(live, target, form="triton", edited=edited)
+    assert contents(live.folder / "moved") == before
+
+
+@pytest.mark.parametrize(
+    ("layout", "at"),
+    [
+        ("plain", ".gitcellar"),
+        ("plain", ".gitcellar/agent.json"),
+        ("plain", ".gitcellar/weights"),
+        ("plain", ".gitcellar/weights/DIGEST"),
+        ("plain", ".gitcellar/weights/DIGEST/vit-l-base"),
+        ("plain", ".gitcellar/weights/DIGEST/.vit-l-base.part"),
+        ("plain", ".gitcellar/weights/DIGEST/.vit-l-base.part/whole"),
+        ("plain", "vit-l"),
+        ("plain", "vit-l/base/production"),
+        ("triton", "repository"),
+        ("triton", f"repository/{SLUG}"),
+        ("triton", f"repository/{SLUG}/1"),
+    ],
+)
+def test_an_agent_reaches_nothing_through_a_link(live: Bench, outside: Path, layout: Layout, at: str) -> None:
+    first = agent(live, live.folder / "first")
+    assert first.look().ok
+    (digest,) = (path.name for path in (live.folder / "first/.gitcellar/weights").iterdir())
+    target, before = live.folder / "site", contents(outside)
+    place = target / at.replace("DIGEST", digest)
+    link(place, outside / "victim" if place.name in ("agent.json", "whole") else outside)
+    try:
+        look = agent(live, target, layout).look()
+    except CellarError as error:
+        told = [str(error)]
+    else:
+        told = [step.reason or "" for step in look.steps]
+    assert all("is a symbolic link" in each for each in told)
+    assert contents(outside) == before
+
+
+@pytest.mark.parametrize("layout", ["plain", "triton"])
+def test_an_agent_lets_go_of_nothing_through_a_link(live: Bench, outside: Path, layout: Layout) -> None:
+    target = live.folder / "site"
+    assert agent(live, target, layout).look().ok
+    inner = target / ("vit-l" if layout == "plain" else "repository")
+    inner.rename(live.folder / "moved")
+    link(inner, live.folder / "moved")
+    before = contents(live.folder / "moved")
+    assert live.gitcellar("unassign", MODEL, "production", "--push").status == 0
+    with pytest.raises(InvalidError, match="is a symbolic link"):
+        agent(live, target, layout).look()
+    assert contents(live.folder / "moved") == before != {}
