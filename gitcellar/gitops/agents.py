@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -21,11 +21,14 @@ from gitcellar.core.deployments import (
     format_reconciled,
     hold,
     parse_deployment,
+    parse_object_id,
     parse_reconciled,
+    parse_slot,
 )
 from gitcellar.core.digests import Digest
 from gitcellar.core.errors import CellarError, InvalidError
-from gitcellar.core.sites import Status, format_status
+from gitcellar.core.sites import MAX_REASON, Status, format_status
+from gitcellar.core.versions import find_version
 from gitcellar.gitops.origins import Origin
 from gitcellar.store.checkpoints import Progress, opened, silent
 from gitcellar.store.commands import run_command
@@ -304,11 +307,10 @@ class _Memory:
             return cls({}, {})
         try:
             found = json.loads(content)
-            kept = {slot: [parse_deployment(each) for each in rows] for slot, rows in found["kept"].items()}
-            failed = {
-                slot: _Failed(str(row["id"]), str(row["version"]), str(row["reason"]))
-                for slot, row in found["failed"].items()
-            }
+            kept = {parse_slot(slot): [parse_deployment(each) for each in rows] for slot, rows in found["kept"].items()}
+            failed = {parse_slot(slot): _parse_failed(row) for slot, row in found["failed"].items()}
+            if any({each.slot for each in rows} != {slot} for slot, rows in kept.items()):
+                raise ValueError("kept")
             return cls(failed, kept)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             hint = "remove it, and the agent begins anew with what is served"
@@ -318,6 +320,13 @@ class _Memory:
         kept = {slot: [asdict(each) for each in rows] for slot, rows in self.kept.items()}
         document = {"failed": {slot: asdict(each) for slot, each in self.failed.items()}, "kept": kept}
         return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
+
+
+def _parse_failed(row: Mapping[str, object]) -> _Failed:
+    version, reason = row["version"], row["reason"]
+    if not isinstance(version, str) or not find_version(version) or not isinstance(reason, str):
+        raise ValueError("failed")
+    return _Failed(parse_object_id(row["id"]), version, reason[:MAX_REASON])
 
 
 def _settle_slot(before: Reconciled, after: Reconciled, step: Step, *, failed: bool) -> Reconciled:

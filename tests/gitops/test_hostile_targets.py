@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +152,48 @@ def test_an_agent_lets_go_of_nothing_through_a_link(live: Bench, outside: Path, 
     with pytest.raises(InvalidError, match="is a symbolic link"):
         agent(live, target, layout).look()
     assert contents(live.folder / "moved") == before != {}
+
+
+@pytest.mark.parametrize("victim", ["../victim.txt", ".git/config", "a/../../victim.txt"])
+def test_a_state_file_cannot_name_a_file_of_others(live: Bench, victim: str) -> None:
+    target, content = live.folder / "deploy", b"mine"
+    into(live, target)
+    Folder(target).write({".git/config": content})
+    (live.folder / "victim.txt").write_bytes(content)
+    state = target / STATE_FILE
+    document = json.loads(state.read_text())
+    document["files"][victim] = hashlib.sha256(content).hexdigest()
+    state.write_text(json.dumps(document))
+    with pytest.raises(InvalidError, match="is no path of a target"):
+        into(live, target)
+    assert (live.folder / "victim.txt").read_bytes() == (target / ".git/config").read_bytes() == content
+
+
+@pytest.mark.parametrize("name", [".git/config", ".gitcellar/x", "a\tb", "a\\b"])
+def test_a_template_makes_no_file_that_is_not_its_own(live: Bench, name: str) -> None:
+    Folder(live.folder / "templates").write({name: b"x"})
+    with pytest.raises(InvalidError, match="is no path of a target"):
+        into(live, live.folder / "deploy", form=str(live.folder / "templates"))
+
+
+def test_two_templates_of_one_file_are_refused(live: Bench) -> None:
+    Folder(live.folder / "templates").write({"x": b"x", "x.j2": b"y"})
+    with pytest.raises(InvalidError, match="two templates"):
+        into(live, live.folder / "deploy", form=str(live.folder / "templates"))
+
+
+@pytest.mark.parametrize(
+    "memory",
+    [
+        {"failed": {}, "kept": {"../x#production": []}},
+        {"failed": {}, "kept": {"vit-l/base#production": []}},
+        {"failed": {"vit-l/base#production": {"id": "x", "version": "1.0", "reason": ""}}, "kept": {}},
+        {"failed": {"vit-l/base#production": {"id": "a" * 40, "version": "../x", "reason": ""}}, "kept": {}},
+        {"failed": {"vit-l/base#production": {"id": "a" * 40, "version": "1.0", "reason": 1}}, "kept": {}},
+        {"failed": [], "kept": {}},
+    ],
+)
+def test_an_agents_memory_is_parsed(live: Bench, memory: object) -> None:
+    Folder(live.folder / "site").write({".gitcellar/agent.json": json.dumps(memory).encode()})
+    with pytest.raises(InvalidError, match=r"agent\.json cannot be read"):
+        agent(live, live.folder / "site").look()
