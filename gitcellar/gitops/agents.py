@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from gitcellar.cellar.rows import format_moment
 from gitcellar.core.deployments import (
@@ -33,7 +34,7 @@ from gitcellar.gitops.origins import Origin
 from gitcellar.store.checkpoints import Progress, opened, silent
 from gitcellar.store.commands import run_command
 from gitcellar.store.delivery import resume
-from gitcellar.store.deploy_folder import Folder, write_whole
+from gitcellar.store.deploy_folder import Folder
 from gitcellar.store.environment import read_now
 from gitcellar.store.http import get, is_url, post
 from gitcellar.store.serving import Layout, Shelf
@@ -248,7 +249,7 @@ class Agent:
             return []
         faults = []
         at = format_moment(read_now())
-        reasons = {step.slot: step.reason for step in steps if step.status == "held"}
+        reasons = {step.slot: (step.reason or "")[:MAX_REASON] for step in steps if step.status == "held"}
         for slot in sorted({*state.deployments, *memory.failed, *reasons}):
             model, _, stage = slot.rpartition("#")
             held, failed = state.deployments.get(slot), memory.failed.get(slot)
@@ -345,5 +346,6 @@ def _send(where: str, status: Status) -> None:
     if is_url(where):
         post(where, format_status(status), content_type="application/json")
         return
-    name = "".join(c if c.isalnum() or c in "-._" else "-" for c in f"{status.site}--{status.model}--{status.stage}")
-    write_whole(Path(where, f"{name}.json"), format_status(status))
+    # What separates the three is escaped in each, so that no two slots or sites share a file.
+    name = "@".join(quote(part, safe="") for part in (status.site, status.model, status.stage))
+    Folder(Path(where)).write({f"{name}.json": format_status(status)})

@@ -15,7 +15,7 @@ from gitcellar.core.errors import InvalidError, NotFoundError, WorldError
 
 _TIMEOUT = (5, 10)  # seconds to connect, and to wait for the next bytes
 _PAUSES = (0.0, 0.5, 1.0, 2.0)
-_MOST = 16 * 1024 * 1024
+MOST_BYTES = 16 * 1024 * 1024
 
 
 def is_url(where: str) -> bool:
@@ -73,8 +73,8 @@ def get(url: str) -> bytes:
             answer.raise_for_status()
             for chunk in answer.iter_content(1024 * 1024):
                 content += chunk
-                if len(content) > _MOST:
-                    raise WorldError(f"{strip_credentials(url)} is larger than {_MOST} bytes")
+                if len(content) > MOST_BYTES:
+                    raise WorldError(f"{strip_credentials(url)} is larger than {MOST_BYTES} bytes")
     except requests.RequestException as error:
         raise WorldError(f"cannot read {strip_credentials(url)}: {type(error).__name__}") from error
     return content

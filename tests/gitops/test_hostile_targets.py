@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from gitcellar.cellar.reading import open_source
 from gitcellar.core.deployments import STATE_FILE
 from gitcellar.core.errors import CellarError, InvalidError
 from gitcellar.gitops.agents import Agent, Orders
+from gitcellar.gitops.live import compare_live
 from gitcellar.gitops.origins import GitOrigin
 from gitcellar.gitops.reconciling import Goal, Outcome, reconcile
 from gitcellar.store.deploy_folder import Folder
@@ -197,3 +200,28 @@ def test_an_agents_memory_is_parsed(live: Bench, memory: object) -> None:
     Folder(live.folder / "site").write({".gitcellar/agent.json": json.dumps(memory).encode()})
     with pytest.raises(InvalidError, match=r"agent\.json cannot be read"):
         agent(live, live.folder / "site").look()
+
+
+def test_two_slots_that_look_alike_have_a_report_each(live: Bench) -> None:
+    folder = live.folder / "status"
+    keeper = agent(live, live.folder / "site")
+    keeper.orders = replace(keeper.orders, report=str(folder), site="a/../b@c")
+    assert keeper.look().ok
+    assert [path.name for path in folder.iterdir()] == ["a%2F..%2Fb%40c@vit-l%2Fbase@production.json"]
+
+
+def test_reports_are_read_from_files_alone_and_ask_for_no_model_that_is_made_up(live: Bench) -> None:
+    folder = live.folder / "status"
+    keeper = agent(live, live.folder / "site")
+    keeper.orders = replace(keeper.orders, report=str(folder))
+    keeper.look()
+    (folder / "link.json").symlink_to(live.folder / "site/.gitcellar/agent.json")
+    os.mkfifo(folder / "pipe.json")
+    made_up = {"site": "x", "stage": "production", "digest": None, "at": "2026-11-21T00:00:00Z"}
+    (folder / "many.json").write_text(json.dumps([{**made_up, "model": f"m{n}"} for n in range(1000)]))
+    found = compare_live(open_source(live.url), str(folder))
+    assert found.faults == (
+        "link.json is no file of at most 16777216 bytes",
+        "pipe.json is no file of at most 16777216 bytes",
+    )
+    assert {each.status.model for each in found.differences if each.should} == {MODEL}

@@ -8,6 +8,7 @@ import click
 
 from gitcellar.cellar.rows import SCHEMA
 from gitcellar.core.names import parse_stage_name
+from gitcellar.core.sites import parse_site_name
 from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, of_models
 from gitcellar.doors.cli.output import bar, print_json, say
 from gitcellar.doors.cli.pacing import every, parse_span, repeat
@@ -80,7 +81,7 @@ def agent(
         parse_stage_name(stage),
         models,
         Path(into),
-        site or find_host(),
+        parse_site_name(site or find_host()),
         layout,
         tuple(split_command(on_change)) if on_change else (),
         ((check,) if is_url(check) else tuple(split_command(check))) if check else (),
