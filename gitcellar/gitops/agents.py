@@ -36,7 +36,7 @@ from gitcellar.store.commands import run_command
 from gitcellar.store.delivery import resume
 from gitcellar.store.deploy_folder import Folder
 from gitcellar.store.environment import read_now
-from gitcellar.store.http import get, is_url, post
+from gitcellar.store.http import PATIENCE, get, is_url, post
 from gitcellar.store.serving import Layout, Shelf
 
 _MEMORY = ".gitcellar/agent.json"
@@ -210,7 +210,7 @@ class Agent:
         check = self.orders.check
         if is_url(check[0]):
             try:
-                get(check[0])
+                get(check[0], patience=replace(PATIENCE, whole=max(_PAUSE, until - time.monotonic())))
             except CellarError:
                 return False
             return True
