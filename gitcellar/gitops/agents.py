@@ -65,10 +65,14 @@ class Orders:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What an agent did: a step for each slot, and what could not be reported, a line each."""
+    """What an agent did: a step for each slot, and what could not be reported, a line each.
+
+    `cellar` is the one that the folder is kept for from this look on; None where that was so before, or is not known.
+    """
 
     steps: tuple[Step, ...]
     faults: tuple[str, ...] = ()
+    cellar: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -96,6 +100,10 @@ class Agent:
             given_up: dict[str, _Failed | _Waiting] = {**memory.failed, **waiting}
             passed_over = {each.id for each in given_up.values()}
             after, steps = self.origin.advance(state, self.orders.stage, self.orders.models, passed_over)
+            begun = state.source is None and after.source is not None
+            if begun:
+                state = replace(state, source=after.source)
+                self.keep(state, memory)
             done = []
             for step in steps:
                 taken = self.take(step, state.deployments.get(step.slot), after, memory)
@@ -108,7 +116,8 @@ class Agent:
             told = {step.slot for step in done}
             # What was given up earlier is not as it should be until the registry says something else.
             done += [hold(slot, state, each.reason) for slot, each in given_up.items() if slot not in told]
-            return Look(tuple(done), tuple(self.report(state, memory, done)))
+            cellar = after.source if begun else None
+            return Look(tuple(done), tuple(self.report(state, memory, done)), cellar)
 
     def mend(self, state: Reconciled) -> Reconciled:
         """Let the server find what was found well, whoever changed that since, or died while trying another one.
