@@ -32,6 +32,7 @@ _MAX_TEXT = 1000
 _MAX_NUMBER = 2**53  # what every reader of JSON takes for a whole number
 _MAX_ENTRIES = 1_000_000
 _LABEL = 63  # the longest name of a Kubernetes object that every kind takes
+_SLUG_DIGEST = 20  # 80 bits: of 32, four billion names on average hold one with the slug of another model
 Status = Literal["current", "changed", "removed", "held"]
 
 
@@ -199,9 +200,9 @@ def make_slug(model: str, stage: str) -> str:
     parts = [*model.split("/"), stage]
     if all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", part) for part in parts) and len("--".join(parts)) <= _LABEL:
         return "--".join(parts)
-    digest = hashlib.sha256(f"{model}#{stage}".encode()).hexdigest()[:8]
+    digest = hashlib.sha256(f"{model}#{stage}".encode()).hexdigest()[:_SLUG_DIGEST]
     plain = re.sub("[^a-z0-9]+", "-", f"{model}-{stage}".lower()).strip("-")
-    return f"{plain[: _LABEL - 9].rstrip('-')}-{digest}"
+    return f"{plain[: _LABEL - _SLUG_DIGEST - 1].rstrip('-')}-{digest}"
 
 
 def format_reconciled(state: Reconciled) -> bytes:

@@ -166,6 +166,7 @@ class Agent:
 
     def change(self, wanted: Deployment, held: Deployment | None, memory: _Memory) -> Step:
         """Fetch, swap and try. Where the trial fails, go back to what was held, and remember not to try again."""
+        self.shelf.require_place(wanted)
         self.fetch(wanted)
         self.shelf.put(wanted)
         try:

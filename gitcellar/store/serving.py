@@ -7,6 +7,7 @@ and never walked through. May import core.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from typing import Literal
 
 from gitcellar.core.deployments import Deployment
 from gitcellar.core.errors import InvalidError
+from gitcellar.core.versions import find_version
 from gitcellar.store.inside import find_inside
 
 Layout = Literal["plain", "triton"]
@@ -28,6 +30,17 @@ class Shelf:
     def __init__(self, folder: Path, layout: Layout) -> None:
         self.folder = folder
         self.layout = layout
+
+    def require_place(self, deployment: Deployment) -> None:
+        """Raise InvalidError for a slot whose folder would stand where another model's link does.
+
+        In the stage production the model `a/production/1.0` would be inside what `a` serves as 1.0.
+        """
+        inner = (*deployment.model.split("/"), deployment.stage)[1:]
+        for folder, name in itertools.pairwise(inner):
+            if self.layout == "plain" and folder == deployment.stage and (name == "current" or find_version(name)):
+                message = f"{deployment.model} cannot be served beside a model whose versions stand in {folder}/"
+                raise InvalidError(message, hint="rename the model, or serve it with --layout triton")
 
     def find_weights(self, deployment: Deployment) -> Path:
         """Where the checkpoint stands, or will: under its own name, in a folder named by its digest."""

@@ -52,6 +52,11 @@ def test_a_slug_fits_a_kubernetes_name_and_no_two_slots_share_one(slots: list[tu
     assert all(re.fullmatch("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", slug) for slug in slugs)
 
 
+def test_a_slug_is_too_long_to_be_found_again_by_trying_names() -> None:
+    digest = make_slug("vit-l/projectA", "production").rpartition("-")[2]
+    assert re.fullmatch("[0-9a-f]{20}", digest)
+
+
 def test_slots_that_look_alike_have_slugs_of_their_own() -> None:
     alike = [("a-b/c", "d"), ("a/b-c", "d"), ("a--b/c", "d"), ("A-b/c", "d"), ("a/b/c", "d"), ("a.b/c", "d")]
     assert len({make_slug(*slot) for slot in alike}) == len(alike)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from gitcellar.cellar.reading import open_source
-from gitcellar.core.deployments import STATE_FILE
+from gitcellar.core.deployments import STATE_FILE, Deployment
 from gitcellar.core.errors import CellarError, InvalidError
 from gitcellar.gitops.agents import Agent, Orders
 from gitcellar.gitops.live import compare_live
@@ -20,7 +21,7 @@ from gitcellar.gitops.origins import GitOrigin
 from gitcellar.gitops.reconciling import Goal, Outcome, reconcile
 from gitcellar.store.deploy_folder import Folder
 from gitcellar.store.inside import find_inside
-from gitcellar.store.serving import Layout
+from gitcellar.store.serving import Layout, Shelf
 from tests.support.cellars import Bench
 
 MODEL = "vit-l/base"
@@ -225,3 +226,26 @@ def test_reports_are_read_from_files_alone_and_ask_for_no_model_that_is_made_up(
         "pipe.json is no file of at most 16777216 bytes",
     )
     assert {each.status.model for each in found.differences if each.should} == {MODEL}
+
+
+@pytest.mark.parametrize(
+    ("model", "stage", "apart"),
+    [
+        ("a/production/1.0", "production", False),
+        ("a/production/current", "production", False),
+        ("a/production/1.0/b", "production", False),
+        ("a/1.0", "1.0", False),
+        ("a/current", "current", False),
+        ("a/production", "production", True),
+        ("production/1.0", "production", True),
+        ("a/staging/1.0", "production", True),
+        ("a/production/b", "production", True),
+    ],
+)
+def test_a_model_is_not_served_inside_what_another_one_serves(
+    tmp_path: Path, model: str, stage: str, apart: bool
+) -> None:
+    wanted = Deployment(model, stage, "1.0", 1, "x", "a" * 40, "y", "b" * 40, "m/x", "c" * 64, 1)
+    Shelf(tmp_path, "triton").require_place(wanted)
+    with nullcontext() if apart else pytest.raises(InvalidError, match="cannot be served beside"):
+        Shelf(tmp_path, "plain").require_place(wanted)
