@@ -29,7 +29,9 @@ ROOMS = {
     "pydantic": ["core/documents.py", "core/manifest.py", "policy/sections.py", "doors/cli/explaining.py"],
     "yaml": ["core/documents.py"],
     "ruamel": ["store/yaml_files.py"],
-    "requests": ["store/http.py"],
+    "psutil": ["store/git_runner.py"],
+    "requests": ["store/http.py", "store/http_deadline.py"],
+    "urllib3": ["store/http.py", "store/http_deadline.py"],
     "jinja2": ["store/templates.py"],
     "semver": ["policy/schemes.py"],
 }

@@ -8,21 +8,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
-from gitcellar.core.errors import InvalidError
+from gitcellar.core.errors import CellarError, InvalidError
 from gitcellar.core.events import Event, Unassigned
 from gitcellar.core.names import ModelName, find_model_name, is_stage_name
 from gitcellar.core.state import ModelState
 from gitcellar.core.tags import find_tag_name
+from gitcellar.core.target_paths import parse_target_path
 from gitcellar.core.versions import find_version
 
 STATE_FILE = ".gitcellar/reconciled.json"
 _SCHEMA = 1
+_HINT = "bring it back from the branch's history, or begin with an empty target"
+_OBJECT_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+_SHA256 = re.compile("[0-9a-f]{64}")
+_LABEL_TEXT = re.compile("(?s:.{0,10000})")
+_MAX_TEXT = 1000
+_MAX_NUMBER = 2**53  # what every reader of JSON takes for a whole number
+_MAX_ENTRIES = 1_000_000
 _LABEL = 63  # the longest name of a Kubernetes object that every kind takes
+_SLUG_DIGEST = 20  # 80 bits: of 32, four billion names on average hold one with the slug of another model
 Status = Literal["current", "changed", "removed", "held"]
 
 
@@ -190,9 +200,9 @@ def make_slug(model: str, stage: str) -> str:
     parts = [*model.split("/"), stage]
     if all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", part) for part in parts) and len("--".join(parts)) <= _LABEL:
         return "--".join(parts)
-    digest = hashlib.sha256(f"{model}#{stage}".encode()).hexdigest()[:8]
+    digest = hashlib.sha256(f"{model}#{stage}".encode()).hexdigest()[:_SLUG_DIGEST]
     plain = re.sub("[^a-z0-9]+", "-", f"{model}-{stage}".lower()).strip("-")
-    return f"{plain[: _LABEL - 9].rstrip('-')}-{digest}"
+    return f"{plain[: _LABEL - _SLUG_DIGEST - 1].rstrip('-')}-{digest}"
 
 
 def format_reconciled(state: Reconciled) -> bytes:
@@ -218,20 +228,24 @@ def parse_reconciled(content: bytes | None) -> Reconciled:
     try:
         found = json.loads(content)
         if found["schema"] != _SCHEMA:
-            raise InvalidError(f"{STATE_FILE} has the schema {found['schema']}, which this version does not know")
+            raise InvalidError(f"this version does not know its schema {found['schema']!r:.20}")
+        deployments = {slot: parse_deployment(each) for slot, each in _parse_map(found["deployments"], parse_slot)}
+        if any(slot != deployment.slot for slot, deployment in deployments.items()):
+            raise ValueError("deployments")
         return Reconciled(
-            found["source"],
-            found["render"],
-            found["scope"],
-            {slot: parse_deployment(each) for slot, each in found["deployments"].items()},
-            {slot: int(number) for slot, number in found["sequences"].items()},
-            {str(model): str(tip) for model, tip in found["tips"].items()},
-            {str(path): str(digest) for path, digest in found["files"].items()},
-            {str(path): str(digest) for path, digest in found["coming"].items()},
+            _parse_label(found["source"]),
+            _parse_label(found["render"]),
+            _parse_label(found["scope"]),
+            deployments,
+            {slot: parse_number(number) for slot, number in _parse_map(found["sequences"], parse_slot)},
+            {model: parse_object_id(tip) for model, tip in _parse_map(found["tips"], _parse_model)},
+            {path: _parse_sha256(digest) for path, digest in _parse_map(found["files"], parse_target_path)},
+            {path: _parse_sha256(digest) for path, digest in _parse_map(found["coming"], parse_target_path)},
         )
+    except CellarError as error:
+        raise InvalidError(f"{STATE_FILE} in the target cannot be read: {error}", hint=_HINT) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        hint = "bring it back from the branch's history, or begin with an empty target"
-        raise InvalidError(f"{STATE_FILE} in the target cannot be read", hint=hint) from error
+        raise InvalidError(f"{STATE_FILE} in the target cannot be read", hint=_HINT) from error
 
 
 def parse_deployment(found: Any) -> Deployment:
@@ -246,15 +260,78 @@ def parse_deployment(found: Any) -> Deployment:
         if not absent and (not isinstance(value, kind) or isinstance(value, bool)):
             raise TypeError(name)
     deployment = Deployment(**values)
+    parse_slot(deployment.slot)
+    parse_number(deployment.sequence)
+    parse_number(deployment.size or 0)
     if not (
-        find_model_name(deployment.model)
-        and is_stage_name(deployment.stage)
-        and find_version(deployment.version)
+        find_version(deployment.version)
         and find_tag_name(deployment.event)
         and find_tag_name(deployment.tag)
-        and all(re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", text) for text in (deployment.id, deployment.commit))
-        and re.fullmatch("[0-9a-f]{64}", deployment.sha256 or "0" * 64)
+        and max(map(len, (deployment.version, deployment.event, deployment.tag))) <= _MAX_TEXT
+        and all(map(_OBJECT_ID.fullmatch, (deployment.id, deployment.commit)))
+        and _SHA256.fullmatch(deployment.sha256 or "0" * 64)
         and (deployment.path or "x").rpartition("/")[2] not in ("", ".", "..")
+        and _is_inside(posixpath.normpath(deployment.path or "x"))
     ):
         raise ValueError(deployment.slot)
     return deployment
+
+
+def parse_slot(text: str) -> str:
+    """`MODEL#STAGE`, in the one way in which it is spelled. Raise ValueError for what is none."""
+    model, _, stage = text.rpartition("#")
+    if not is_stage_name(stage) or _parse_model(model) != model:
+        raise ValueError(text)
+    return text
+
+
+def parse_number(value: object) -> int:
+    """A counter, a size or a time in seconds. Raise TypeError or ValueError for what is none."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(value)
+    if not 0 <= value < _MAX_NUMBER:
+        raise ValueError("number")
+    return value
+
+
+def parse_object_id(value: object) -> str:
+    """The id of a git object. Raise TypeError or ValueError for what is none."""
+    return _parse_text(value, _OBJECT_ID)
+
+
+def _parse_sha256(value: object) -> str:
+    return _parse_text(value, _SHA256)
+
+
+def _parse_text(value: object, form: re.Pattern[str]) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    if not form.fullmatch(value):
+        raise ValueError(value)
+    return value
+
+
+def _parse_label(value: object) -> str | None:
+    """What a target is kept for: compared and quoted, and nothing else."""
+    return None if value is None else _parse_text(value, _LABEL_TEXT)
+
+
+def _parse_model(text: str) -> str:
+    # find_model_name reads a ref's spelling, folder=name, too.
+    name = find_model_name(text)
+    if name is None or name.text != text:
+        raise ValueError(text)
+    return text
+
+
+def _parse_map(value: object, parse_key: Callable[[str], str]) -> Iterator[tuple[str, object]]:
+    if not isinstance(value, dict):
+        raise TypeError(value)
+    if len(value) > _MAX_ENTRIES:
+        raise ValueError("too many")
+    return ((parse_key(key), each) for key, each in value.items())
+
+
+def _is_inside(path: str) -> bool:
+    """Whether a checkpoint's path, in its shortest form, stays in its repository."""
+    return path.isprintable() and "\\" not in path and not path.startswith(("/", "../", "-"))

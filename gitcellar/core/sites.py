@@ -6,12 +6,22 @@ May import core alone.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from gitcellar.core.deployments import parse_slot
 from gitcellar.core.errors import InvalidError
+from gitcellar.core.versions import find_version
 
+MAX_REASON = 2000  # characters of a report's longest text
+_MAX_SITE = 200
+# RFC 3339, section 5.6.
+_MOMENT = re.compile(
+    "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    "[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)([.][0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+)
 Finding = Literal["current", "laggard", "zombie", "unknown-digest", "failed", "silent"]
 
 
@@ -64,7 +74,7 @@ def parse_statuses(content: bytes, name: str) -> list[Status]:
     try:
         found = json.loads(content)
         return [_parse(each) for each in (found if isinstance(found, list) else [found])]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, InvalidError) as error:
         raise InvalidError(f"{name} is no status report, or half of one") from error
 
 
@@ -90,15 +100,32 @@ def _compare(status: Status, should: Expected | None) -> Difference:
     return Difference(status, finding, runs, wanted)
 
 
+def parse_site_name(text: str) -> str:
+    """What a site is called in reports. Raise InvalidError for what is no line of text, or a long one."""
+    if not text.isprintable() or not 0 < len(text) <= _MAX_SITE:
+        raise InvalidError(f"{text[:_MAX_SITE]!r} is no name of a site", hint=f"1 to {_MAX_SITE} printable characters")
+    return text
+
+
 def _parse(found: Mapping[str, object]) -> Status:
-    site, model, stage, digest, at = (_parse_text(found[key]) for key in ("site", "model", "stage", "digest", "at"))
-    version, failed, reason = (_parse_text(found.get(key)) for key in ("version", "failed", "reason"))
-    if site is None or model is None or stage is None or at is None:
-        raise TypeError
-    return Status(site, model, stage, digest, at, version, failed, reason)
+    site, model, stage, at = (_parse_text(found[key]) for key in ("site", "model", "stage", "at"))
+    digest, version, failed, reason = (
+        None if found.get(key) is None else _parse_text(found[key]) for key in ("digest", "version", "failed", "reason")
+    )
+    slot = parse_slot(f"{model}#{stage}")
+    if (
+        "digest" not in found
+        or not re.fullmatch("[0-9a-f]{64}", digest or "0" * 64)
+        or not all(find_version(text) for text in (version, failed) if text is not None)
+        or not _MOMENT.fullmatch(at)
+    ):
+        raise ValueError(slot)
+    return Status(parse_site_name(site), model, stage, digest, at, version, failed, reason)
 
 
-def _parse_text(value: object) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise TypeError
+def _parse_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    if len(value) > MAX_REASON:
+        raise ValueError("too long")
     return value

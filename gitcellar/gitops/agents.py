@@ -8,9 +8,10 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from gitcellar.cellar.rows import format_moment
 from gitcellar.core.deployments import (
@@ -21,18 +22,21 @@ from gitcellar.core.deployments import (
     format_reconciled,
     hold,
     parse_deployment,
+    parse_object_id,
     parse_reconciled,
+    parse_slot,
 )
 from gitcellar.core.digests import Digest
 from gitcellar.core.errors import CellarError, InvalidError
-from gitcellar.core.sites import Status, format_status
+from gitcellar.core.sites import MAX_REASON, Status, format_status
+from gitcellar.core.versions import find_version
 from gitcellar.gitops.origins import Origin
 from gitcellar.store.checkpoints import Progress, opened, silent
 from gitcellar.store.commands import run_command
 from gitcellar.store.delivery import resume
-from gitcellar.store.deploy_folder import Folder, write_whole
+from gitcellar.store.deploy_folder import Folder
 from gitcellar.store.environment import read_now
-from gitcellar.store.http import get, is_url, post
+from gitcellar.store.http import PATIENCE, get, is_url, post
 from gitcellar.store.serving import Layout, Shelf
 
 _MEMORY = ".gitcellar/agent.json"
@@ -61,10 +65,14 @@ class Orders:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What an agent did: a step for each slot, and what could not be reported, a line each."""
+    """What an agent did: a step for each slot, and what could not be reported, a line each.
+
+    `cellar` is the one that the folder is kept for from this look on; None where that was so before, or is not known.
+    """
 
     steps: tuple[Step, ...]
     faults: tuple[str, ...] = ()
+    cellar: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -92,6 +100,10 @@ class Agent:
             given_up: dict[str, _Failed | _Waiting] = {**memory.failed, **waiting}
             passed_over = {each.id for each in given_up.values()}
             after, steps = self.origin.advance(state, self.orders.stage, self.orders.models, passed_over)
+            begun = state.source is None and after.source is not None
+            if begun:
+                state = replace(state, source=after.source)
+                self.keep(state, memory)
             done = []
             for step in steps:
                 taken = self.take(step, state.deployments.get(step.slot), after, memory)
@@ -104,7 +116,8 @@ class Agent:
             told = {step.slot for step in done}
             # What was given up earlier is not as it should be until the registry says something else.
             done += [hold(slot, state, each.reason) for slot, each in given_up.items() if slot not in told]
-            return Look(tuple(done), tuple(self.report(state, memory, done)))
+            cellar = after.source if begun else None
+            return Look(tuple(done), tuple(self.report(state, memory, done)), cellar)
 
     def mend(self, state: Reconciled) -> Reconciled:
         """Let the server find what was found well, whoever changed that since, or died while trying another one.
@@ -153,6 +166,7 @@ class Agent:
 
     def change(self, wanted: Deployment, held: Deployment | None, memory: _Memory) -> Step:
         """Fetch, swap and try. Where the trial fails, go back to what was held, and remember not to try again."""
+        self.shelf.require_place(wanted)
         self.fetch(wanted)
         self.shelf.put(wanted)
         try:
@@ -206,7 +220,7 @@ class Agent:
         check = self.orders.check
         if is_url(check[0]):
             try:
-                get(check[0])
+                get(check[0], patience=replace(PATIENCE, whole=max(_PAUSE, until - time.monotonic())))
             except CellarError:
                 return False
             return True
@@ -245,7 +259,7 @@ class Agent:
             return []
         faults = []
         at = format_moment(read_now())
-        reasons = {step.slot: step.reason for step in steps if step.status == "held"}
+        reasons = {step.slot: (step.reason or "")[:MAX_REASON] for step in steps if step.status == "held"}
         for slot in sorted({*state.deployments, *memory.failed, *reasons}):
             model, _, stage = slot.rpartition("#")
             held, failed = state.deployments.get(slot), memory.failed.get(slot)
@@ -304,11 +318,10 @@ class _Memory:
             return cls({}, {})
         try:
             found = json.loads(content)
-            kept = {slot: [parse_deployment(each) for each in rows] for slot, rows in found["kept"].items()}
-            failed = {
-                slot: _Failed(str(row["id"]), str(row["version"]), str(row["reason"]))
-                for slot, row in found["failed"].items()
-            }
+            kept = {parse_slot(slot): [parse_deployment(each) for each in rows] for slot, rows in found["kept"].items()}
+            failed = {parse_slot(slot): _parse_failed(row) for slot, row in found["failed"].items()}
+            if any({each.slot for each in rows} != {slot} for slot, rows in kept.items()):
+                raise ValueError("kept")
             return cls(failed, kept)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             hint = "remove it, and the agent begins anew with what is served"
@@ -318,6 +331,13 @@ class _Memory:
         kept = {slot: [asdict(each) for each in rows] for slot, rows in self.kept.items()}
         document = {"failed": {slot: asdict(each) for slot, each in self.failed.items()}, "kept": kept}
         return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
+
+
+def _parse_failed(row: Mapping[str, object]) -> _Failed:
+    version, reason = row["version"], row["reason"]
+    if not isinstance(version, str) or not find_version(version) or not isinstance(reason, str):
+        raise ValueError("failed")
+    return _Failed(parse_object_id(row["id"]), version, reason[:MAX_REASON])
 
 
 def _settle_slot(before: Reconciled, after: Reconciled, step: Step, *, failed: bool) -> Reconciled:
@@ -336,5 +356,6 @@ def _send(where: str, status: Status) -> None:
     if is_url(where):
         post(where, format_status(status), content_type="application/json")
         return
-    name = "".join(c if c.isalnum() or c in "-._" else "-" for c in f"{status.site}--{status.model}--{status.stage}")
-    write_whole(Path(where, f"{name}.json"), format_status(status))
+    # What separates the three is escaped in each, so that no two slots or sites share a file.
+    name = "@".join(quote(part, safe="") for part in (status.site, status.model, status.stage))
+    Folder(Path(where)).write({f"{name}.json": format_status(status)})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from gitcellar.cellar.describing import read_entry
 from gitcellar.cellar.getting import read_tracking
@@ -23,9 +23,10 @@ from gitcellar.core.deployments import (
     find_wanted,
     hold,
     leave_alone,
+    parse_deployment,
     settle,
 )
-from gitcellar.core.errors import CellarError
+from gitcellar.core.errors import CellarError, InvalidError
 from gitcellar.core.lineage import find_checkpoint
 from gitcellar.core.manifest import Entry
 from gitcellar.core.names import ModelName, parse_model_name
@@ -143,7 +144,7 @@ def _describe(repository: GitRepository, wanted: Wanted, *, ask_storage: bool) -
         _require_stored(repository, version.commit, entry)
     details = read_details_of(repository, version)
     digest = find_checkpoint(parse_message(details.message)) if details else None
-    return Deployment(
+    found = Deployment(
         wanted.model.text,
         wanted.stage,
         str(version.version),
@@ -156,6 +157,11 @@ def _describe(repository: GitRepository, wanted: Wanted, *, ask_storage: bool) -
         digest.sha256 if digest else None,
         digest.size if digest else None,
     )
+    try:
+        # A target that was told what it cannot read back would be stuck, for all its models.
+        return parse_deployment(asdict(found))
+    except (TypeError, ValueError) as error:
+        raise InvalidError(f"{version.tag} has a path that no target takes: {found.path!r}") from error
 
 
 def _require_stored(repository: GitRepository, commit: str, entry: Entry) -> None:

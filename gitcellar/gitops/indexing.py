@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from gitcellar.cellar.getting import read_tracking_of
+from gitcellar.cellar.policies import fetch_policy, read_policy
+from gitcellar.core.cloud_events import strip_credentials
 from gitcellar.core.deployments import (
     STATE_FILE,
     Deployment,
@@ -14,12 +17,23 @@ from gitcellar.core.deployments import (
     format_reconciled,
     parse_reconciled,
 )
-from gitcellar.core.index import LIST_FILE, NAMESPACE, Offer, format_list, format_offer, offer_file, parse_offer
+from gitcellar.core.errors import InvalidError
+from gitcellar.core.index import (
+    LIST_FILE,
+    NAMESPACE,
+    Offer,
+    format_list,
+    format_offer,
+    offer_file,
+    parse_cellar_name,
+    parse_offer,
+)
 from gitcellar.core.names import parse_model_name
 from gitcellar.gitops.desired import advance
 from gitcellar.store.deploy_folder import Folder
 from gitcellar.store.environment import read_now
-from gitcellar.store.git_remote import RefSource
+from gitcellar.store.git import GitRepository
+from gitcellar.store.git_remote import RefSource, initialized
 from gitcellar.store.signatures import SigningKey, sign
 
 
@@ -28,17 +42,23 @@ def write_index(
 ) -> list[Step]:
     """Write a file for each slot and the list of them, each signed, good for `valid` seconds. Return what changed.
 
-    What cannot be verified stays as it was, and is signed again as it was.
+    What cannot be verified stays as it was, and is signed again as it was. Raise InvalidError where the folder holds
+    the index of another cellar.
     """
+    cellar = find_cellar_name(source)
     folder = Folder(out)
     with folder.held():
         before = parse_reconciled(folder.read([STATE_FILE]).get(STATE_FILE))
+        require_cellar(cellar, before.source, str(out))
         after, steps = advance(source, before, stages=stages, models=models)
+        after = replace(after, source=cellar)
         until = read_now() + int(valid)
         there = folder.read(map(offer_file, after.sequences))
-        offers = {slot: _offer(source, after, slot, until, there.get(offer_file(slot))) for slot in after.sequences}
+        offers = {
+            slot: _offer(source, cellar, after, slot, until, there.get(offer_file(slot))) for slot in after.sequences
+        }
         files = {offer_file(slot): format_offer(offer) for slot, offer in offers.items()}
-        files[LIST_FILE] = format_list(after.sequences, until)
+        files[LIST_FILE] = format_list(cellar, after.sequences, until)
         for path, content in files.items():
             # The signature first: who reads between the two finds it not to fit, and asks again.
             folder.write({f"{path}.sig": sign(content, key, NAMESPACE), path: content})
@@ -46,15 +66,43 @@ def write_index(
     return steps
 
 
-def _offer(source: RefSource, state: Reconciled, slot: str, until: int, old: bytes | None) -> Offer:
+def find_cellar_name(source: RefSource) -> str:
+    """The name that a cellar's policy gives it, or else its URL, without what logs in to it."""
+    if isinstance(source, GitRepository):
+        policy = read_policy(source)
+        url = source.find_remote_url("origin") or source.path.resolve().as_uri()
+    else:
+        url = source.url
+        with initialized(url) as repository:
+            policy = fetch_policy(repository)
+    return parse_cellar_name(policy.content.cellar or strip_credentials(url))
+
+
+def require_cellar(cellar: str, wanted: str | None, what: str) -> None:
+    """Raise InvalidError where something is kept for another cellar; None is kept for none yet."""
+    if wanted is not None and cellar != wanted:
+        message = f"{what} is kept for the cellar {wanted!r}, and this is {cellar!r}"
+        raise InvalidError(message, hint="give each cellar a folder of its own")
+
+
+def _offer(source: RefSource, cellar: str, state: Reconciled, slot: str, until: int, old: bytes | None) -> Offer:
     deployment = state.deployments.get(slot)
+    sequence = deployment.sequence if deployment else state.sequences[slot]
     tracking: Mapping[str, str] = {}
     if deployment is not None:
-        known = parse_offer(old, slot) if old is not None else None
+        known = _find_offer(old, slot)
         # The commit of a version that was offered before is not read again.
         same = known is not None and known.deployment == deployment
         tracking = known.tracking if known and same else _read_tracking(source, deployment)
-    return Offer(slot, deployment.sequence if deployment else state.sequences[slot], until, deployment, tracking)
+    return Offer(cellar, slot, sequence, until, deployment, tracking)
+
+
+def _find_offer(content: bytes | None, slot: str) -> Offer | None:
+    """What was offered before; None where that cannot be read, as of an earlier schema."""
+    try:
+        return parse_offer(content, slot) if content is not None else None
+    except InvalidError:
+        return None
 
 
 def _read_tracking(source: RefSource, deployment: Deployment) -> dict[str, str]:

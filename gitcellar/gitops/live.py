@@ -6,15 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitcellar.cellar.reading import read_model, with_objects
-from gitcellar.core.errors import CellarError, NotFoundError
+from gitcellar.cellar.reading import read_cellar, read_model, with_objects
+from gitcellar.core.errors import CellarError, InvalidError, NotFoundError
 from gitcellar.core.lineage import find_checkpoint
-from gitcellar.core.names import ModelName, find_model_name
+from gitcellar.core.names import ModelName
 from gitcellar.core.sites import Difference, Expected, Status, compare, parse_statuses
 from gitcellar.core.tags import model_patterns
 from gitcellar.core.trailers import parse_message
 from gitcellar.store.git_remote import RefSource
-from gitcellar.store.http import get, is_url
+from gitcellar.store.http import MOST_BYTES, get, is_url
+from gitcellar.store.work_files import read_work_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,14 @@ class Live:
 def compare_live(source: RefSource, where: str) -> Live:
     """Hold the status reports of a folder, or of a URL, against the registry."""
     statuses, faults = _read_statuses(where)
+    stages: dict[str, set[str]] = {}
+    for status in statuses:
+        stages.setdefault(status.model, set()).add(status.stage)
     expected: dict[str, Expected] = {}
-    for model in sorted({status.model for status in statuses}):
-        name = find_model_name(model)
-        if name is not None:
-            expected |= _read_expected(source, name, {s.stage for s in statuses if s.model == model})
+    # One listing, and no look for a model that a stranger made up.
+    for name in sorted(read_cellar(source)) if statuses else ():
+        if name.text in stages:
+            expected |= _read_expected(source, name, stages[name.text])
     return Live(tuple(compare(statuses, expected)), tuple(faults))
 
 
@@ -49,12 +53,19 @@ def _read_statuses(where: str) -> tuple[list[Status], list[str]]:
         raise NotFoundError(f"there is no folder {where!r}", hint="give a folder of status files, or a URL")
     statuses: list[Status] = []
     faults: list[str] = []
-    for path in sorted(folder.glob("*.json")):
+    for name in sorted(path.name for path in folder.glob("*.json")):
         try:
-            statuses += parse_statuses(path.read_bytes(), path.name)
+            statuses += parse_statuses(_read_report(folder, name), name)
         except (CellarError, OSError) as error:
             faults.append(str(error))
     return statuses, faults
+
+
+def _read_report(folder: Path, name: str) -> bytes:
+    content = read_work_files(folder, [name], most=MOST_BYTES).get(name)
+    if content is None or len(content) > MOST_BYTES:
+        raise InvalidError(f"{name} is no file of at most {MOST_BYTES} bytes")
+    return content
 
 
 def _read_expected(source: RefSource, model: ModelName, stages: Iterable[str]) -> dict[str, Expected]:

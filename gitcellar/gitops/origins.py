@@ -7,22 +7,31 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from gitcellar.cellar.getting import read_tracking_of
 from gitcellar.core.deployments import Deployment, Reconciled, Step, carry_out, leave_alone, settle
 from gitcellar.core.errors import CellarError, InvalidError, NotFoundError
-from gitcellar.core.index import LIST_FILE, NAMESPACE, Offer, offer_file, parse_list, parse_offer
-from gitcellar.core.names import find_model_name, parse_model_name
+from gitcellar.core.index import (
+    LIST_FILE,
+    NAMESPACE,
+    Offer,
+    offer_file,
+    parse_cellar_name,
+    parse_list,
+    parse_offer,
+)
+from gitcellar.core.names import parse_model_name
 from gitcellar.gitops.desired import advance
+from gitcellar.gitops.indexing import require_cellar
 from gitcellar.policy.settings import matches
 from gitcellar.store.environment import read_now
 from gitcellar.store.git_remote import RefSource
 from gitcellar.store.http import get, is_url
 from gitcellar.store.signatures import find_signer
-from gitcellar.store.tracking import Tracking
+from gitcellar.store.tracking import Tracking, tracking_files
 
 
 class Origin(Protocol):
@@ -55,19 +64,31 @@ class GitOrigin:
 
 
 class IndexOrigin:
-    """An index on a web server or in a folder, believed for the signature of one of `signers` and until its time."""
+    """An index on a web server or in a folder, believed for the signature of one of `signers` and until its time.
 
-    def __init__(self, where: str, signers: Path) -> None:
+    One key may sign the indexes of many cellars: every file must name `cellar`, or where that is None the cellar that
+    the target is kept for, or else that of the first file.
+    """
+
+    def __init__(self, where: str, signers: Path, cellar: str | None = None) -> None:
         if not signers.is_file():
             raise NotFoundError(f"there is no file of signers {str(signers)!r}", hint="as ssh-keygen reads it")
         self._where = where
         self._signers = signers
+        self._asked = parse_cellar_name(cellar) if cellar is not None else None
+        self._cellar = self._asked
         self._offers: dict[str, Offer] = {}
 
     def advance(
         self, before: Reconciled, stage: str, models: str, passed_over: Container[str]
     ) -> tuple[Reconciled, list[Step]]:
-        """As the files of the slots say. One model's file is read alone, without the list."""
+        """As the files of the slots say. One model's file is read alone, without the list.
+
+        Raise InvalidError where the target is kept for another cellar than the one that is asked for.
+        """
+        if self._asked is not None:
+            require_cellar(self._asked, before.source, "this folder")
+        self._cellar = self._asked or before.source
         offers: dict[str, Offer] = {}
         faults: dict[str, str] = {}
         for slot in self._find_slots(stage, models):
@@ -79,30 +100,38 @@ class IndexOrigin:
         wanted = {slot: offer.wanted for slot, offer in offers.items()}
         steps = leave_alone(settle(before, wanted, faults), wanted, passed_over)
         new = {slot: offer.deployment for slot, offer in offers.items() if offer.deployment}
-        return carry_out(before, steps, wanted, new), steps
+        # A name that no file bore is not remembered: it may be misspelled.
+        source = self._cellar if offers else before.source
+        return replace(carry_out(before, steps, wanted, new), source=source), steps
 
     def find_tracking(self, deployment: Deployment) -> Tracking:
-        """As the slot's file says."""
+        """As the slot's file says, of the files that may say it."""
         offer = self._offers[deployment.slot]
         path = posixpath.normpath(deployment.path or "")
-        return Tracking(path, {name: text.encode() for name, text in offer.tracking.items()}, None)
+        files = {name: offer.tracking[name].encode() for name in tracking_files(path) if name in offer.tracking}
+        return Tracking(path, files, None)
 
     def _find_slots(self, stage: str, models: str) -> list[str]:
         if not set(models) & set("*?"):
             return [f"{parse_model_name(models)}#{stage}"]
-        slots, until = parse_list(self._read(LIST_FILE))
-        _require_fresh(until, LIST_FILE)
-        split = [slot.rpartition("#") for slot in slots]
-        return [
-            f"{model}#{held}"
-            for model, _, held in split
-            if held == stage and find_model_name(model) and matches(models, model)
-        ]
+        found = parse_list(self._read(LIST_FILE))
+        self._require_mine(found.cellar, found.until, LIST_FILE)
+        split = [slot.rpartition("#") for slot in found.slots]
+        return [f"{model}#{held}" for model, _, held in split if held == stage and matches(models, model)]
 
     def _read_offer(self, slot: str) -> Offer:
         offer = parse_offer(self._read(offer_file(slot)), slot)
-        _require_fresh(offer.until, slot)
+        self._require_mine(offer.cellar, offer.until, slot)
         return offer
+
+    def _require_mine(self, cellar: str, until: int, what: str) -> None:
+        """Hold a file against the time and the cellar; the first that counts says which cellar that is."""
+        if read_now() > until:
+            raise InvalidError(f"{what} counted until {until}, in seconds UTC", hint="gitcellar index writes it anew")
+        if self._cellar is not None and cellar != self._cellar:
+            message = f"{what} is of the cellar {cellar!r}, and this folder is kept for {self._cellar!r}"
+            raise InvalidError(message, hint="--index names another place, or --into another folder")
+        self._cellar = cellar
 
     def _read(self, path: str) -> bytes:
         """A file of the index whose signature fits. Raise InvalidError for one that nobody signed who may."""
@@ -118,8 +147,3 @@ class IndexOrigin:
         if not place.is_file():
             raise NotFoundError(f"there is no {place}")
         return place.read_bytes()
-
-
-def _require_fresh(until: int, what: str) -> None:
-    if read_now() > until:
-        raise InvalidError(f"{what} counted until {until}, in seconds UTC", hint="gitcellar index writes it anew")

@@ -11,8 +11,9 @@ from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from gitcellar.core.deployments import STATE_FILE, Deployment
+from gitcellar.core.deployments import Deployment
 from gitcellar.core.errors import InvalidError
+from gitcellar.core.target_paths import parse_target_path
 from gitcellar.store.templates import render_folder
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -42,9 +43,17 @@ def render(form: str, deployments: Iterable[Deployment], source: str | None) -> 
         return {"deployments.json": (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()}
     folder = _FOLDER / form if form in FORMS else Path(form)
     files = render_folder(folder, {"deployments": variables, "source": source}, variables)
-    if STATE_FILE in files:
-        raise InvalidError(f"{form} would make {STATE_FILE}, which is gitcellar's own")
+    for path in files:
+        _require_target_path(path, form)
     return files
+
+
+def _require_target_path(path: str, form: str) -> None:
+    try:
+        parse_target_path(path)
+    except InvalidError as error:
+        hint = f"keep in {form} the templates and nothing else, not git's files either"
+        raise InvalidError(str(error), hint=hint) from error
 
 
 def name_form(form: str) -> str:

@@ -15,10 +15,14 @@ class StepRow(TypedDict):
 
 
 class AgentDocument(TypedDict):
-    """`gitcellar agent --json`, one a line for each look. `faults` is what could not be reported."""
+    """`gitcellar agent --json`, one a line for each look. `faults` is what could not be reported.
+
+    `cellar` is the one that the folder is kept for from this look on, null where nothing changed about that.
+    """
 
     schema: int
     site: str
+    cellar: str | None
     stages: list[StepRow]
     faults: list[str]
 

@@ -18,6 +18,7 @@ from typing import IO
 from gitcellar.core.digests import Digest, digest_folder
 from gitcellar.core.errors import NotFoundError, WorldError
 from gitcellar.store.checkpoints import Checkpoint, Progress, TrackedFile
+from gitcellar.store.inside import find_inside
 
 _CHUNK = 4 * 1024 * 1024
 
@@ -55,11 +56,12 @@ def resume(checkpoint: Checkpoint, to: Path, *, expected: Digest, progress: Prog
 
     Raise MismatchError, after which the next attempt begins anew, and WorldError, after which it goes on.
     """
-    parts = to.with_name(f".{to.name}.part")
+    parts = find_inside(to.parent, f".{to.name}.part")
     place = parts / "whole"
     with _explained_disk(to), progress(checkpoint.path, checkpoint.size) as advance:
         digests = {
-            file.path: _go_on(checkpoint, file, place / file.path if file.path else place, advance)
+            # What stands there may be others': no link of theirs is followed.
+            file.path: _go_on(checkpoint, file, find_inside(parts, f"whole/{file.path}".rstrip("/")), advance)
             for file in checkpoint.files
         }
         digest = digest_folder(digests) if checkpoint.is_folder else digests[""]

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import IO
 
 from gitcellar.core.errors import WorldError
+from gitcellar.store.inside import find_inside
 
+_LOCK = ".gitcellar/lock"
 _EDITED = ".gitcellar/edited"
 
 
 class Folder:
-    """A target on this machine."""
+    """A target on this machine. Its methods raise InvalidError where a symbolic link stands on the way to a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -30,43 +32,53 @@ class Folder:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _open_lock(self) -> IO[str]:
-        try:
-            (self.path / ".gitcellar").mkdir(parents=True, exist_ok=True)
-            return open(self.path / ".gitcellar/lock", "w")
-        except OSError as error:
-            raise WorldError(f"cannot write {self.path}: {error.strerror or error}") from error
+    def _open_lock(self) -> IO[bytes]:
+        place = find_inside(self.path, _LOCK)
+        with _explained("write", self.path):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            # Opened to append: who finds another program's file of that name takes nothing from it.
+            return open(place, "ab")
 
     def read(self, paths: Iterable[str]) -> dict[str, bytes]:
-        """The contents of those paths that are files; nothing is read through a link."""
+        """The contents of those paths that are files."""
         found = {}
         for path in paths:
-            place = self.path / path
-            if place.is_file() and not place.is_symlink():
-                found[path] = place.read_bytes()
+            place = find_inside(self.path, path)
+            with _explained("read", place):
+                if place.is_file():
+                    found[path] = place.read_bytes()
         return found
 
     def write(self, files: Mapping[str, bytes]) -> None:
         """Write files, each whole or not at all, in the order given."""
         for path, content in files.items():
-            write_whole(self.path / path, content)
+            write_whole(find_inside(self.path, path), content)
 
     def remove(self, paths: Iterable[str]) -> None:
         """Remove files, and the folders that are empty then."""
         for path in paths:
-            place = self.path / path
-            place.unlink(missing_ok=True)
-            for folder in place.parents:
-                if folder == self.path or any(folder.iterdir()):
-                    break
-                folder.rmdir()
+            place = find_inside(self.path, path)
+            with _explained("remove", place):
+                place.unlink(missing_ok=True)
+                for folder in place.parents:
+                    if folder == self.path or any(folder.iterdir()):
+                        break
+                    folder.rmdir()
 
     def save(self, path: str) -> str:
         """Put what somebody wrote aside, under a name that tells its content. Return that name."""
-        content = (self.path / path).read_bytes()
+        content = self.read([path])[path]
         kept = f"{_EDITED}/{path}.{hashlib.sha256(content).hexdigest()[:8]}"
-        write_whole(self.path / kept, content)
+        self.write({kept: content})
         return kept
+
+
+@contextmanager
+def _explained(verb: str, place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WorldError(f"cannot {verb} {place}: {error.strerror or error}") from error
 
 
 def write_whole(path: Path, content: bytes) -> None:

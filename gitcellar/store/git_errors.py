@@ -27,8 +27,13 @@ class NotARepositoryError(GitError):
     exit_code = NotFoundError.exit_code
 
 
+def find_verb(args: Sequence[str]) -> str:
+    """The command among git's words, such as fetch."""
+    return next((arg for arg in args if not arg.startswith("-") and "=" not in arg), "git")
+
+
 def explain_failure(args: Sequence[str], status: int, output: str, errors: str, path: Path) -> GitError:
-    verb = next((arg for arg in args if not arg.startswith("-") and "=" not in arg), "git")
+    verb = find_verb(args)
     text = errors.strip() or output.strip()
     lines = [line for line in text.splitlines() if line.startswith(("fatal:", "error:"))] or text.splitlines()
     reason = lines[0].partition(": ")[2] or lines[0] if lines else f"exit status {status}"

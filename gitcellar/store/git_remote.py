@@ -11,17 +11,18 @@ from contextlib import contextmanager
 
 from gitcellar.core.errors import InvalidError
 from gitcellar.store.git import GitRepository
+from gitcellar.store.git_runner import LISTING_SECONDS
 
 
 class RemoteRepository:
-    """A repository at a URL, of which only refs are read: nothing is cloned."""
+    """A repository at a URL, of which only refs are read: nothing is cloned, and no listing takes over `seconds`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, seconds: float = LISTING_SECONDS) -> None:
         if url.startswith("-") or "\n" in url or "\0" in url:
             raise InvalidError(f"{url!r} is no repository", hint="give a path or a URL")
         self.url = url
         # ls-remote runs where no repository's config can change what the URL means.
-        self._git = GitRepository(tempfile.gettempdir())
+        self._git = GitRepository(tempfile.gettempdir(), seconds=seconds)
 
     def list_tags(self) -> str:
         """Every tag with its peeled object, in the form of `GitRepository.list_tags`."""
@@ -40,12 +41,19 @@ RefSource = GitRepository | RemoteRepository
 
 
 @contextmanager
-def cloned(url: str, refs: Sequence[str], *, depth: int = 1) -> Iterator[GitRepository]:
-    """A throw-away bare repository with `refs` of `url`: no history, and files come only when they are read."""
+def initialized(url: str) -> Iterator[GitRepository]:
+    """A throw-away bare repository with nothing in it, whose remote `origin` is `url`."""
     RemoteRepository(url)
     with tempfile.TemporaryDirectory(prefix="gitcellar-") as folder:
         repository = GitRepository(folder)
         repository._text("init", "--quiet", "--bare", "--template=")
         repository._text("remote", "add", "--", "origin", url)
+        yield repository
+
+
+@contextmanager
+def cloned(url: str, refs: Sequence[str], *, depth: int = 1) -> Iterator[GitRepository]:
+    """A throw-away bare repository with `refs` of `url`: no history, and files come only when they are read."""
+    with initialized(url) as repository:
         repository.fetch("origin", [f"{ref}:{ref}" for ref in refs], depth=depth, blobs=False)
         yield repository

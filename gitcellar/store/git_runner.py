@@ -7,9 +7,10 @@ May import core and store.git_errors.
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -17,7 +18,7 @@ from git.cmd import Git
 from git.exc import GitCommandNotFound
 
 from gitcellar.core.errors import NotFoundError, WorldError
-from gitcellar.store.git_errors import GitError, NotARepositoryError, explain_failure, explain_remote_failure
+from gitcellar.store.git_errors import GitError, NotARepositoryError, explain_failure, explain_remote_failure, find_verb
 
 # CVE-2017-1000117 and its kin: other transports, ext:: above all, run what the URL says.
 _PROTOCOLS = "https:ssh:file"
@@ -40,6 +41,11 @@ _CALM = (
 # The names that git itself uses, in place of remote.NAME.uploadpack and receivepack.
 UPLOAD_PACK = "--upload-pack=git-upload-pack"
 RECEIVE_PACK = "--receive-pack=git-receive-pack"
+# Without a byte for a minute nothing will come any more. Slower than that is bounded by the whole time alone, for a
+# host that counts objects sends five bytes every five seconds (git-config(1), uploadpack.keepAlive).
+_PATIENT = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60")
+LISTING_SECONDS = 120.0  # a million refs at 10 Mbit/s take 80 s
+_WHOLE_SECONDS = 900.0
 
 
 def split_lines(output: str) -> list[str]:
@@ -48,10 +54,14 @@ def split_lines(output: str) -> list[str]:
 
 
 class GitRunner:
-    """Runs git in a folder. Nothing is run until asked."""
+    """Runs git in a folder. Nothing is run until asked, and nothing runs longer than `seconds`.
 
-    def __init__(self, path: str | os.PathLike[str] = ".") -> None:
+    That bounds every command, not those of remotes alone: in a clone without blobs reading an object fetches it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] = ".", *, seconds: float = _WHOLE_SECONDS) -> None:
         self.path = Path(path)
+        self._seconds = seconds
         self._git = Git(str(self.path))
 
     def _text(self, *args: str, stdin: str | None = None, allow: tuple[int, ...] = (0,)) -> str:
@@ -76,23 +86,47 @@ class GitRunner:
             raise NotFoundError(f"there is no folder {str(self.path)!r}")
         with _as_file(stdin) as source:
             try:
-                result: Any = self._git.execute(
-                    ["git", *_CALM, *args],
+                process: Any = self._git.execute(
+                    ["git", *_CALM, *_PATIENT, *args],
                     istream=source,
-                    with_extended_output=True,
-                    with_exceptions=False,
-                    stdout_as_string=False,
-                    strip_newline_in_stdout=False,
+                    as_process=True,
                     env={"GIT_ALLOW_PROTOCOL": os.environ.get("GIT_ALLOW_PROTOCOL", _PROTOCOLS), **(env or {})},
                 )
             except GitCommandNotFound as error:
                 hint = "https://git-scm.com/downloads"
                 raise WorldError("git is not installed, or not on PATH", hint=hint) from error
-        status, output, errors = result
-        found: bytes = output
+            found, errors = self._wait(process, args)
+        status = process.returncode
         if status not in allow:
-            raise explain_failure(args, status, found.decode("utf-8", "replace"), errors, self.path)
+            told, wrong = (text.decode("utf-8", "replace") for text in (found, errors))
+            raise explain_failure(args, status, told, wrong, self.path)
         return found
+
+    def _wait(self, process: Any, args: Sequence[str]) -> tuple[bytes, bytes]:
+        """What git prints on both streams. One that takes too long is ended, with all that it started."""
+        try:
+            found, errors = process.communicate(timeout=self._seconds)
+        except subprocess.TimeoutExpired as error:
+            _kill_family(process.pid)
+            process.communicate()
+            # No GitError: what took too long has said nothing, and no caller may read a no from it.
+            hint = "try again; git ls-remote shows whether the host answers"
+            raise WorldError(f"git {find_verb(args)} took longer than {self._seconds:g} s", hint=hint) from error
+        return found, errors
+
+
+def _kill_family(pid: int) -> None:
+    """End a process and its descendants: git's helpers and ssh do not notice that git is gone, and hold its output.
+
+    They stay in the terminal's process group, so that ssh can ask for a passphrase, and are found by their parents.
+    """
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(pid)
+        for member in [parent, *parent.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
 
 
 @contextmanager

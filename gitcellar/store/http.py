@@ -1,4 +1,4 @@
-"""How is something sent or asked for over HTTP? With a time limit, no redirects followed on posting, nothing trusted.
+"""How is something sent or asked for over HTTP? In bounded time, no redirects followed on posting, nothing trusted.
 
 The only module that imports requests. May import core.
 """
@@ -9,13 +9,31 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gitcellar.core.cloud_events import strip_credentials
 from gitcellar.core.errors import InvalidError, NotFoundError, WorldError
 
-_TIMEOUT = (5, 10)  # seconds to connect, and to wait for the next bytes
+if TYPE_CHECKING:
+    import requests
+
 _PAUSES = (0.0, 0.5, 1.0, 2.0)
-_MOST = 16 * 1024 * 1024
+_CHUNK = 64 * 1024
+MOST_BYTES = 16 * 1024 * 1024
+_REDIRECTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an answer may take, in seconds: to connect to one address, between two bytes, and as a whole."""
+
+    connect: float = 5.0
+    between: float = 10.0
+    whole: float = 60.0
+
+
+PATIENCE = Patience()
 
 
 def is_url(where: str) -> bool:
@@ -29,10 +47,13 @@ def post(
     *,
     content_type: str,
     secret: bytes | None = None,
+    patience: Patience = PATIENCE,
     sleep: Callable[[float], None] = time.sleep,
     now: Callable[[], float] = time.time,
 ) -> None:
-    """Post `body`, again and again with pauses that grow. Raise WorldError where it was not accepted.
+    """Post `body`, four times at most, with pauses that grow. Raise WorldError where it was not accepted.
+
+    `patience` is for one try.
 
     With a secret the header Gitcellar-Signature holds `sha256=` and the HMAC-SHA256 of `TIME.BODY`, where TIME are the
     seconds in Gitcellar-Time: who receives it can refuse what is old.
@@ -46,9 +67,17 @@ def post(
         headers = {"Content-Type": content_type, **_sign(body, secret, int(now()))}
         try:
             # The answer's body is never read: its sender could go on for ever.
-            with requests.post(
-                url, data=body, headers=headers, timeout=_TIMEOUT, allow_redirects=False, stream=True
-            ) as answer:
+            with (
+                _open_session(patience) as session,
+                session.post(
+                    url,
+                    data=body,
+                    headers=headers,
+                    timeout=(patience.connect, patience.between),
+                    allow_redirects=False,
+                    stream=True,
+                ) as answer,
+            ):
                 if answer.ok and not answer.is_redirect:
                     return
                 said = f"it answered {answer.status_code}"
@@ -60,24 +89,45 @@ def post(
     raise WorldError(f"{strip_credentials(url)} did not take it: {said}")
 
 
-def get(url: str) -> bytes:
-    """What stands at a URL, at most 16 MiB. Raise NotFoundError for 404, WorldError for what cannot be had."""
+def get(url: str, *, patience: Patience = PATIENCE) -> bytes:
+    """What stands at a URL, at most 16 MiB. Raise NotFoundError for 404, WorldError for what cannot be had in time."""
     import requests
+    import urllib3
 
     _require_url(url)
     content = b""
+    # Nothing is unpacked: a megabyte of zeros in gzip is a gigabyte.
+    headers = {"Accept-Encoding": "identity"}
     try:
-        with requests.get(url, timeout=_TIMEOUT, stream=True) as answer:
+        with (
+            _open_session(patience) as session,
+            session.get(url, headers=headers, timeout=(patience.connect, patience.between), stream=True) as answer,
+        ):
             if answer.status_code == requests.codes.not_found:
                 raise NotFoundError(f"there is nothing at {strip_credentials(url)}")
             answer.raise_for_status()
-            for chunk in answer.iter_content(1024 * 1024):
+            for chunk in answer.raw.stream(_CHUNK, decode_content=False):
                 content += chunk
-                if len(content) > _MOST:
-                    raise WorldError(f"{strip_credentials(url)} is larger than {_MOST} bytes")
-    except requests.RequestException as error:
+                if len(content) > MOST_BYTES:
+                    raise WorldError(f"{strip_credentials(url)} is larger than {MOST_BYTES} bytes")
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise WorldError(f"cannot read {strip_credentials(url)}: {type(error).__name__}") from error
     return content
+
+
+def _open_session(patience: Patience) -> requests.Session:
+    """A session whose answers, redirects and all, end with the whole time: a socket's own timeout begins anew with
+    every byte, so that one byte in nine seconds would hold whoever waits for the headers for ever."""
+    import requests
+
+    from gitcellar.store.http_deadline import DeadlineAdapter
+
+    session = requests.Session()
+    session.max_redirects = _REDIRECTS
+    adapter = DeadlineAdapter(time.monotonic() + patience.whole)
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, adapter)
+    return session
 
 
 def _sign(body: bytes, secret: bytes | None, at: int) -> dict[str, str]:

@@ -32,7 +32,10 @@ def render_folder(folder: Path, common: Variables, each: Sequence[Variables]) ->
             content = path.read_bytes()
             if name.endswith(_SUFFIX):
                 content = _render(content, name, {**common, **variables}).encode()
-            files[name.replace(_EACH, str(variables.get("slug"))).removesuffix(_SUFFIX)] = content
+            made = name.replace(_EACH, str(variables.get("slug"))).removesuffix(_SUFFIX)
+            if made in files:
+                raise InvalidError(f"two templates of {str(folder)!r} make {made!r}", hint=f"{name!r} is one of them")
+            files[made] = content
     return files
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from dataclasses import asdict, replace
 
@@ -40,6 +41,7 @@ GOOD = Deployment(
     7,
 )
 PART = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,30}[A-Za-z0-9])?", fullmatch=True)
+PATHS = st.lists(PART, min_size=1, max_size=3).map("/".join)
 SLOTS = st.tuples(st.lists(PART, min_size=2, max_size=3).map("/".join), PART)
 
 
@@ -48,6 +50,11 @@ def test_a_slug_fits_a_kubernetes_name_and_no_two_slots_share_one(slots: list[tu
     slugs = [make_slug(*slot) for slot in slots]
     assert len(set(slugs)) == len(slots)
     assert all(re.fullmatch("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", slug) for slug in slugs)
+
+
+def test_a_slug_is_too_long_to_be_found_again_by_trying_names() -> None:
+    digest = make_slug("vit-l/projectA", "production").rpartition("-")[2]
+    assert re.fullmatch("[0-9a-f]{20}", digest)
 
 
 def test_slots_that_look_alike_have_slugs_of_their_own() -> None:
@@ -69,6 +76,15 @@ def test_slots_that_look_alike_have_slugs_of_their_own() -> None:
         {"event": "-x"},
         {"path": "a/.."},
         {"path": "a/"},
+        {"path": "../x"},
+        {"path": "/etc/passwd"},
+        {"path": "a/../../x"},
+        {"path": "a\\b"},
+        {"path": "a\tb"},
+        {"model": "folder=model"},
+        {"version": "1.0-" + "a" * 1000},
+        {"sequence": -1},
+        {"sequence": 2**53},
         {"sequence": True},
         {"size": "7"},
         {"model": None},
@@ -80,10 +96,49 @@ def test_words_that_would_become_other_paths_or_refs_are_refused(changed: dict[s
         parse_deployment({**asdict(GOOD), **changed})
 
 
-@given(st.dictionaries(st.sampled_from(["a", "b"]), st.text()), st.dictionaries(st.text(), st.integers(0, 9)))
-def test_a_state_is_read_back_as_it_was(files: dict[str, str], sequences: dict[str, int]) -> None:
-    state = Reconciled("url", "json", "all", {GOOD.slot: GOOD}, sequences, {"m": "t"}, files, files)
+@given(
+    st.text(),
+    st.dictionaries(SLOTS.map("#".join), st.integers(0, 2**53 - 1)),
+    st.dictionaries(PATHS, st.from_regex("[0-9a-f]{64}", fullmatch=True)),
+)
+def test_a_state_is_read_back_as_it_was(source: str, sequences: dict[str, int], files: dict[str, str]) -> None:
+    state = Reconciled(source, "json", "all", {GOOD.slot: GOOD}, sequences, {"m": "a" * 40}, files, files)
     assert parse_reconciled(format_reconciled(state)) == state
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("files", {"../victim.txt": "a" * 64}),
+        ("coming", {"/etc/passwd": "a" * 64}),
+        ("files", {".git/hooks/pre-push": "a" * 64}),
+        ("files", {".gitcellar/reconciled.json": "a" * 64}),
+        ("files", {"a\tb": "a" * 64}),
+        ("files", {"a": "../x"}),
+        ("files", {"a": None}),
+        ("files", ["a"]),
+        ("sequences", {"../x#y": 1}),
+        ("sequences", {"folder=model#y": 1}),
+        ("sequences", {"vit-l/base": 1}),
+        ("sequences", {"vit-l/base#production": "1"}),
+        ("sequences", {"vit-l/base#production": -1}),
+        ("sequences", {"vit-l/base#production": 1.5}),
+        ("sequences", {"vit-l/base#production": True}),
+        ("sequences", {"vit-l/base#production": 2**53}),
+        ("tips", {"vit-l/base": "refs/heads/main"}),
+        ("tips", {"-x": "a" * 40}),
+        ("deployments", {"vit-l/other#production": asdict(GOOD)}),
+        ("source", 1),
+        ("render", ["json"]),
+        ("scope", "x" * 10_001),
+        ("schema", 2),
+    ],
+)
+def test_a_state_whose_words_could_be_something_else_is_refused(key: str, value: object) -> None:
+    document = json.loads(format_reconciled(Reconciled(deployments={GOOD.slot: GOOD})))
+    parse_reconciled(json.dumps(document).encode())
+    with pytest.raises(InvalidError, match="cannot be read"):
+        parse_reconciled(json.dumps({**document, key: value}).encode())
 
 
 @given(st.binary())

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from gitcellar.core.ci_variables import find_ci_tag
 from gitcellar.core.cloud_events import Happening, format_github_output, format_shell, strip_credentials
 from gitcellar.core.errors import WorldError
-from gitcellar.store.http import post
+from gitcellar.store.http import Patience, post
 from tests.support.cellars import Bench
 from tests.support.processes import git, run
 
@@ -219,12 +219,13 @@ def test_a_webhook_that_never_takes_it_is_an_error(answer: int, asked: int, said
     assert len(got) == asked
 
 
-def test_a_webhook_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_webhook_that_hangs_is_given_up() -> None:
     import socket
 
-    monkeypatch.setattr("gitcellar.store.http._TIMEOUT", (0.2, 0.2))
+    short = Patience(connect=0.2, between=0.2, whole=5.0)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(WorldError, match="Timeout"):
-        post(f"http://127.0.0.1:{silent.getsockname()[1]}", b"{}", content_type="x", sleep=lambda _: None)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        post(url, b"{}", content_type="x", patience=short, sleep=lambda _: None)
 
 
 def test_outputs_of_a_github_job(stocked: Bench) -> None:

@@ -22,6 +22,7 @@ from gitcellar.doors.cli.verdicts import say_verdict
 from gitcellar.gitops.pipelines import PIPELINES, read_pipeline
 from gitcellar.store.deploy_folder import write_whole
 from gitcellar.store.git_identity import parse_account
+from gitcellar.store.inside import find_inside
 
 
 @click.group()
@@ -55,7 +56,7 @@ def init(context: click.Context, host: str, to_stdout: bool) -> None:
     if to_stdout:
         click.echo(content, nl=False)
         return
-    path = project_root(find_repository(context)) / PIPELINES[host]
+    path = find_inside(project_root(find_repository(context)), PIPELINES[host])
     if path.exists() and path.read_text() != content:
         hint = f"compare it: gitcellar ci init {host} --print | diff {PIPELINES[host]} -"
         raise InvalidError(f"{PIPELINES[host]} is there already, and says something else", hint=hint)

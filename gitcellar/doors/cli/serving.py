@@ -8,6 +8,7 @@ import click
 
 from gitcellar.cellar.rows import SCHEMA
 from gitcellar.core.names import parse_stage_name
+from gitcellar.core.sites import parse_site_name
 from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, of_models
 from gitcellar.doors.cli.output import bar, print_json, say
 from gitcellar.doors.cli.pacing import every, parse_span, repeat
@@ -27,6 +28,7 @@ _WORDS = {"changed": "Serving", "removed": "Removed", "held": "Held"}
 @from_repository
 @click.option("--index", metavar="URL|DIR", help="Read an index in place of Git.")
 @click.option("--signers", metavar="FILE", help="With --index: who may sign it, as ssh-keygen reads it.")
+@click.option("--cellar", metavar="NAME", help="With --index: the cellar it must be of.  [default: the first one seen]")
 @click.option("--stage", metavar="STAGE", required=True, help="What is in this stage is served.")
 @of_models
 @click.option("--into", metavar="DIR", required=True, help="The folder that is kept.")
@@ -47,6 +49,7 @@ def agent(
     repo: str | None,
     index: str | None,
     signers: str | None,
+    cellar: str | None,
     stage: str,
     models: str,
     into: str,
@@ -71,16 +74,18 @@ def agent(
     Examples:
       gitcellar agent --repo https://example.com/models.git --stage production --into /srv/models
       gitcellar agent --repo models.git --stage production --into m --on-change ./reload.sh --check http://127.0.0.1/ok
-      gitcellar agent --index https://example.com/cellar --signers signers --stage production --into m --once
+      gitcellar agent --index https://example.com/x --signers signers --cellar acme/models --stage production --into m
     """
     if index is not None and signers is None:
         raise click.UsageError("an index is believed for who signed it: --signers FILE")
-    origin: Origin = IndexOrigin(index, Path(signers or "")) if index else GitOrigin(find_source(context, repo))
+    if index is None and cellar is not None:
+        raise click.UsageError("--cellar says whose index is read: --index URL|DIR")
+    origin: Origin = IndexOrigin(index, Path(signers or ""), cellar) if index else GitOrigin(find_source(context, repo))
     orders = Orders(
         parse_stage_name(stage),
         models,
         Path(into),
-        site or find_host(),
+        parse_site_name(site or find_host()),
         layout,
         tuple(split_command(on_change)) if on_change else (),
         ((check,) if is_url(check) else tuple(split_command(check))) if check else (),
@@ -105,6 +110,8 @@ def agent(
 def _tell(found: Look, said: set[str]) -> None:
     """What is new since the last look: a fleet's logs are read by people."""
     lines = {spell_step(step): step for step in found.steps if step.status in _WORDS}
+    if found.cellar is not None:
+        say("Cellar", f"{found.cellar}: only its indexes are read for this folder from now on")
     for line, step in lines.items():
         if line not in said:
             say(_WORDS[step.status], line)
@@ -118,6 +125,7 @@ def _print(found: Look, site: str) -> None:
     document: AgentDocument = {
         "schema": SCHEMA,
         "site": site,
+        "cellar": found.cellar,
         "stages": list(map(step_row, found.steps)),
         "faults": list(found.faults),
     }
