@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from gitcellar.core.errors import InvalidError
 from gitcellar.core.events import Event, Unassigned
+from gitcellar.core.json_text import parse_json
 from gitcellar.core.names import ModelName, find_model_name, is_stage_name
 from gitcellar.core.state import ModelState
 from gitcellar.core.tags import find_tag_name
@@ -216,7 +217,7 @@ def parse_reconciled(content: bytes | None) -> Reconciled:
     if content is None:
         return Reconciled()
     try:
-        found = json.loads(content)
+        found = parse_json(content, STATE_FILE)
         if found["schema"] != _SCHEMA:
             raise InvalidError(f"{STATE_FILE} has the schema {found['schema']}, which this version does not know")
         return Reconciled(

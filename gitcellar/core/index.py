@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 
 from gitcellar.core.deployments import Deployment, Wanted, parse_deployment
 from gitcellar.core.errors import InvalidError
+from gitcellar.core.json_text import parse_json
 from gitcellar.core.names import parse_model_name
 
 NAMESPACE = "gitcellar-index"  # of its signatures, so that none is good for anything else
@@ -63,7 +64,7 @@ def format_offer(offer: Offer) -> bytes:
 def parse_offer(content: bytes, slot: str) -> Offer:
     """Read a slot's file. Raise InvalidError for what is none, or another slot's."""
     try:
-        found = json.loads(content)
+        found = parse_json(content, offer_file(slot))
         if found["schema"] != _SCHEMA or found["slot"] != slot:
             raise InvalidError(f"this is not the file of {slot}")
         told = found["deployment"]
@@ -85,7 +86,7 @@ def format_list(slots: Mapping[str, int], until: int) -> bytes:
 def parse_list(content: bytes) -> tuple[list[str], int]:
     """The slots of an index, and until when it counts. Raise InvalidError for what is none."""
     try:
-        found = json.loads(content)
+        found = parse_json(content, LIST_FILE)
         if found["schema"] != _SCHEMA:
             raise InvalidError(f"{LIST_FILE} has a schema that this version does not know")
         return sorted(map(str, found["slots"])), int(found["until"])

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from gitcellar.core.errors import InvalidError
+from gitcellar.core.json_text import parse_json
 
 Finding = Literal["current", "laggard", "zombie", "unknown-digest", "failed", "silent"]
 
@@ -62,7 +63,7 @@ def format_status(status: Status) -> bytes:
 def parse_statuses(content: bytes, name: str) -> list[Status]:
     """The reports of a file or answer: one, or a list of them. Raise InvalidError for what is none."""
     try:
-        found = json.loads(content)
+        found = parse_json(content, name)
         return [_parse(each) for each in (found if isinstance(found, list) else [found])]
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidError(f"{name} is no status report, or half of one") from error

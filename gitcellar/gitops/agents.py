@@ -25,6 +25,7 @@ from gitcellar.core.deployments import (
 )
 from gitcellar.core.digests import Digest
 from gitcellar.core.errors import CellarError, InvalidError
+from gitcellar.core.json_text import parse_json
 from gitcellar.core.sites import Status, format_status
 from gitcellar.gitops.origins import Origin
 from gitcellar.store.checkpoints import Progress, opened, silent
@@ -303,7 +304,7 @@ class _Memory:
         if content is None:
             return cls({}, {})
         try:
-            found = json.loads(content)
+            found = parse_json(content, _MEMORY)
             kept = {slot: [parse_deployment(each) for each in rows] for slot, rows in found["kept"].items()}
             failed = {
                 slot: _Failed(str(row["id"]), str(row["version"]), str(row["reason"]))
