@@ -54,11 +54,15 @@ class Fault:
     message: str
     column: int | None = None
 
+    @property
+    def where(self) -> str:
+        """The path as one line, whatever the file's keys are; empty for the whole file."""
+        return _escape(".".join(f"{part!s:.100}" for part in self.path))
+
     def __str__(self) -> str:
-        """One line, whatever the file's keys are."""
-        where = ".".join(f"{part!s:.100}" for part in self.path)
+        where = f"{self.where}: " if self.path else ""
         column = "" if self.column is None else f":{self.column}"
-        return _escape(f"{self.file}:{self.line}{column}: {where + ': ' if where else ''}{self.message:.500}")
+        return _escape(f"{self.file}:{self.line}{column}: {where}{self.message:.500}")
 
 
 class DocumentError(InvalidError):
