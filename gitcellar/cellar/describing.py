@@ -1,23 +1,22 @@
-"""What is there to know about one version? Its tag, its manifest entry, its lineage and its life in stages.
-
-May import core, store and cellar.reading.
-"""
+"""What is there to know about one version? Its tag, its manifest entry, its lineage and its life in stages."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gitcellar.cellar.evidence import commit_place, read_files
 from gitcellar.cellar.reading import detail_events, read_version, with_objects
 from gitcellar.core.declared import manifest_files
 from gitcellar.core.digests import Digest
 from gitcellar.core.documents import DocumentError, parse_document
 from gitcellar.core.errors import NotFoundError
 from gitcellar.core.events import DetailedEvent, Details
+from gitcellar.core.json_text import parse_json
 from gitcellar.core.lineage import Base, find_base, find_checkpoint
 from gitcellar.core.manifest import Entry, find_entry
-from gitcellar.core.metrics import Metrics, parse_metrics
+from gitcellar.core.metrics import parse_metrics
 from gitcellar.core.names import ModelName
 from gitcellar.core.references import Reference
 from gitcellar.core.state import ModelState, VersionState
@@ -54,8 +53,8 @@ def read_description(source: RefSource, reference: Reference) -> Description:
         state, version = read_version(repository, reference)
         details = repository.read_details(model_patterns(reference.model))
         entry = read_entry(repository, version.commit, reference.model)
-        metrics = _read_metrics(repository, version.commit, entry.metrics if entry else {})
-        params = _read_values(repository, version.commit, entry.params if entry else {})
+        metrics = _read_values(repository, version.commit, entry.metrics if entry else {}, parse_metrics)
+        params = _read_values(repository, version.commit, entry.params if entry else {}, _parse_params)
     own = details.get(version.tag, (None, None))[1]
     message = parse_message(own.message) if own else None
     history = [e for e in detail_events(state, details) if state.version_of(e.event) == version.version]
@@ -75,7 +74,7 @@ def read_description(source: RefSource, reference: Reference) -> Description:
 
 def read_entry(repository: GitRepository, commit: str, model: ModelName) -> Entry | None:
     """What the manifest at a commit says of a model; None where it says nothing."""
-    return find_entry(model, repository.read_blobs(commit, manifest_files(model)))
+    return find_entry(model, _read_files(repository, commit, manifest_files(model)))
 
 
 def require_entry(repository: GitRepository, commit: str, model: ModelName) -> Entry:
@@ -89,21 +88,28 @@ def require_entry(repository: GitRepository, commit: str, model: ModelName) -> E
     return entry
 
 
-def _read_metrics(repository: GitRepository, commit: str, written: Metrics | str) -> Metrics:
-    """Metrics: inline, or from the file that is named. Nothing where it is not there, or of a kind that is not read."""
+def _read_values(
+    repository: GitRepository, commit: str, written: Mapping[str, Any] | str, parse: Callable[[bytes, str], Any]
+) -> Mapping[str, Any]:
+    """Metrics or parameters: inline, or from the file that is named. Nothing where that is absent or unreadable."""
     if not isinstance(written, str):
         return written
-    content = repository.read_blobs(commit, [written]).get(written)
+    content = _read_files(repository, commit, [written]).get(written)
     try:
-        return {} if content is None else parse_metrics(content, written)
+        value = {} if content is None else parse(content, written)
     except DocumentError:
         return {}
-
-
-def _read_values(repository: GitRepository, commit: str, written: Mapping[str, Any] | str) -> Mapping[str, Any]:
-    """Parameters: inline, or from the JSON or YAML file that is named. Nothing where it is not there."""
-    if not isinstance(written, str):
-        return written
-    content = repository.read_blobs(commit, [written]).get(written, b"")
-    value = parse_document(content, written).value if written.endswith((".json", ".yaml", ".yml")) else None
     return value if isinstance(value, dict) else {}
+
+
+def _parse_params(content: bytes, file: str) -> Any:
+    """The value of a JSON or YAML file; None for a file of another kind."""
+    if file.endswith(".json"):
+        return parse_json(content, file)
+    return parse_document(content, file).value if file.endswith((".yaml", ".yml")) else None
+
+
+def _read_files(repository: GitRepository, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
+    """Those files that are in a commit. One that is too large to be parsed is not read at all."""
+    place = commit_place(commit)
+    return {path: content for (_, path), content in read_files(repository, [(place, path) for path in paths]).items()}

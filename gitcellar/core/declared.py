@@ -36,7 +36,15 @@ def find_written(model: ModelName, document: Document, file: str) -> tuple[str, 
     key = name.removeprefix(f"{folder}/") if folder else name
     if key not in value or (folder and not name.startswith(f"{folder}/")):
         return None
+    check_key(document, key)
     return key, value[key]
+
+
+def check_key(document: Document, key: str) -> None:
+    """Raise DocumentError for a model's name that GTO or another reader of YAML takes for a number or the like."""
+    if (key,) in document.disputed:
+        message = f"{key} is not text for every reader of YAML; put the model's name in quotes"
+        raise DocumentError([document.fault((key,), message)])
 
 
 def find_path(model: ModelName, files: Mapping[str, bytes]) -> str | None:

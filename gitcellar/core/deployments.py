@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from gitcellar.core.errors import CellarError, InvalidError
 from gitcellar.core.events import Event, Unassigned
+from gitcellar.core.json_text import parse_json
 from gitcellar.core.names import ModelName, find_model_name, is_stage_name
 from gitcellar.core.state import ModelState
 from gitcellar.core.tags import find_tag_name
@@ -226,7 +227,7 @@ def parse_reconciled(content: bytes | None) -> Reconciled:
     if content is None:
         return Reconciled()
     try:
-        found = json.loads(content)
+        found = parse_json(content, STATE_FILE)
         if found["schema"] != _SCHEMA:
             raise InvalidError(f"this version does not know its schema {found['schema']!r:.20}")
         deployments = {slot: parse_deployment(each) for slot, each in _parse_map(found["deployments"], parse_slot)}

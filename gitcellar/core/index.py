@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 
 from gitcellar.core.deployments import Deployment, Wanted, parse_deployment, parse_number, parse_slot
 from gitcellar.core.errors import InvalidError
+from gitcellar.core.json_text import parse_json
 from gitcellar.core.names import parse_model_name
 
 NAMESPACE = "gitcellar-index"  # of its signatures, so that none is good for anything else
@@ -77,7 +78,7 @@ def format_offer(offer: Offer) -> bytes:
 def parse_offer(content: bytes, slot: str) -> Offer:
     """Read a slot's file. Raise InvalidError for what is none, or another slot's."""
     try:
-        found = json.loads(content)
+        found = parse_json(content, offer_file(slot))
         _require_schema(found["schema"])
         told, sequence = found["deployment"], parse_number(found["sequence"])
         deployment = parse_deployment(told) if told is not None else None
@@ -100,7 +101,7 @@ def format_list(cellar: str, slots: Mapping[str, int], until: int) -> bytes:
 def parse_list(content: bytes) -> OfferList:
     """The slots of an index. Raise InvalidError for what is none."""
     try:
-        found = json.loads(content)
+        found = parse_json(content, LIST_FILE)
         _require_schema(found["schema"])
         slots = tuple(sorted(map(parse_slot, found["slots"])))
         return OfferList(parse_cellar_name(found["cellar"]), slots, parse_number(found["until"]))

@@ -1,25 +1,23 @@
-"""What does a commit declare about its models? `artifacts.yaml`, and `dvc.yaml`'s `artifacts:` where there is none.
-
-May import names, versions, declared, documents, yaml through them, and pydantic.
-"""
+"""What does a commit declare about its models? `artifacts.yaml`, and `dvc.yaml`'s `artifacts:` where there is none."""
 
 from __future__ import annotations
 
 import posixpath
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from gitcellar.core.declared import DVC_FILE, FILE, find_written
-from gitcellar.core.documents import DocumentError, Fault, parse_document, validate
+from gitcellar.core.declared import DVC_FILE, FILE, check_key, find_written
+from gitcellar.core.documents import MAX_FAULTS, DocumentError, Fault, parse_document, validate
 from gitcellar.core.errors import CellarError
 from gitcellar.core.names import ModelName, parse_model_name
 
 
 def _check_path(path: str) -> str:
-    if "\0" in path or "\n" in path or "\\" in path:
+    if "\\" in path or any(unicodedata.category(character) == "Cc" for character in path):
         raise ValueError("a path has '/' between its parts and no control characters")
     if path.startswith(("/", "-")) or ".." in path.split("/"):
         raise ValueError("a path is relative to its file's folder and stays inside the repository")
@@ -41,7 +39,7 @@ Shape = list[Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^(\?|[
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Tensor(_Strict):
@@ -83,7 +81,7 @@ class Entry(_Strict):
     trained_from: str | None = Field(default=None, description="what the weights were initialised from")
     framework: str | None = None
     data: list[Dataset] = []
-    params: dict[str, Any] | RepositoryPath = Field(default={}, description="inline, or the path of a file")
+    params: dict[str, JsonValue] | RepositoryPath = Field(default={}, description="inline, or the path of a file")
     metrics: dict[str, float] | RepositoryPath = Field(default={}, description="inline, or the path of a file")
     contract: Contract | None = None
     environment: RepositoryPath | dict[str, Value] | None = Field(
@@ -94,7 +92,7 @@ class Entry(_Strict):
     license: str | None = None
     cost_per_inference: float | str | None = Field(default=None, description="a number, or one with its currency")
     carbon_kg_co2e: float | None = Field(default=None, ge=0, description="of the training, in kg CO2 equivalent")
-    custom: Any = Field(default=None, description="a team's own keys")
+    custom: JsonValue = Field(default=None, description="a team's own keys")
 
 
 class _DvcArtifact(BaseModel):
@@ -105,7 +103,7 @@ class _DvcArtifact(BaseModel):
     desc: str | None = None
     type: str = "model"
     labels: list[str] = []
-    meta: Any = None
+    meta: JsonValue = None
 
 
 def parse_manifest(content: bytes, file: str = FILE) -> dict[ModelName, Entry]:
@@ -117,7 +115,10 @@ def parse_manifest(content: bytes, file: str = FILE) -> dict[ModelName, Entry]:
 
 
 def read_manifest(content: bytes, file: str = FILE) -> tuple[dict[ModelName, Entry], list[Fault]]:
-    """The entries of one manifest that can be read, and every fault of the others. Raise DocumentError for no YAML."""
+    """The entries of one manifest that can be read, and every fault of the others.
+
+    Raise DocumentError for no YAML, and for more than a hundred faults.
+    """
     document = parse_document(content, file)
     folder = posixpath.dirname(file)
     value = {} if document.value is None else document.value
@@ -126,15 +127,18 @@ def read_manifest(content: bytes, file: str = FILE) -> tuple[dict[ModelName, Ent
     entries: dict[ModelName, Entry] = {}
     faults: list[Fault] = []
     for key, written in value.items():
+        if len(faults) > MAX_FAULTS:
+            raise DocumentError(faults)  # to explain each of 50,000 takes minutes
         try:
-            if not isinstance(key, str):
-                faults.append(document.fault((str(key),), f"{key!r} is no text; put the model's name in quotes"))
-                continue
+            check_key(document, key)
             name = parse_model_name(f"{folder}/{key}" if folder else key)
-        except CellarError as error:
-            faults.append(document.fault((str(key),), error.message))
+        except DocumentError as error:
+            faults += error.faults
             continue
-        entry, found = validate(Entry, document, written, (str(key),))
+        except CellarError as error:
+            faults.append(document.fault((key,), error.message))
+            continue
+        entry, found = validate(Entry, document, written, (key,))
         faults += found
         if entry is not None:
             entries[name] = _rooted(entry, folder)
@@ -148,7 +152,7 @@ def parse_dvc_artifacts(content: bytes, file: str = DVC_FILE) -> dict[ModelName,
     section = (document.value or {}).get("artifacts") if isinstance(document.value, Mapping | None) else None
     entries: dict[ModelName, Entry] = {}
     for key, written in (section or {}).items() if isinstance(section, Mapping | None) else ():
-        artifact, faults = validate(_DvcArtifact, document, written, ("artifacts", str(key)))
+        artifact, faults = validate(_DvcArtifact, document, written, ("artifacts", key))
         if artifact is None:
             raise DocumentError(faults)
         entry = Entry(
@@ -158,7 +162,7 @@ def parse_dvc_artifacts(content: bytes, file: str = DVC_FILE) -> dict[ModelName,
             labels=artifact.labels,
             custom=artifact.meta,
         )
-        entries[parse_model_name(f"{folder}:{key}" if folder else str(key))] = _rooted(entry, folder)
+        entries[parse_model_name(f"{folder}:{key}" if folder else key)] = _rooted(entry, folder)
     return entries
 
 

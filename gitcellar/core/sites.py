@@ -13,6 +13,7 @@ from typing import Literal
 
 from gitcellar.core.deployments import parse_slot
 from gitcellar.core.errors import InvalidError
+from gitcellar.core.json_text import parse_json
 from gitcellar.core.versions import find_version
 
 MAX_REASON = 2000  # characters of a report's longest text
@@ -72,7 +73,7 @@ def format_status(status: Status) -> bytes:
 def parse_statuses(content: bytes, name: str) -> list[Status]:
     """The reports of a file or answer: one, or a list of them. Raise InvalidError for what is none."""
     try:
-        found = json.loads(content)
+        found = parse_json(content, name)
         return [_parse(each) for each in (found if isinstance(found, list) else [found])]
     except (ValueError, KeyError, TypeError, AttributeError, InvalidError) as error:
         raise InvalidError(f"{name} is no status report, or half of one") from error

@@ -7,7 +7,6 @@ import names files, programs and servers. So DVC never sees their text: it is gi
 from __future__ import annotations
 
 import hashlib
-import json
 import posixpath
 import re
 from collections.abc import Mapping
@@ -15,8 +14,9 @@ from dataclasses import dataclass
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from gitcellar.core.documents import parse_document
+from gitcellar.core.documents import DocumentError, parse_document
 from gitcellar.core.errors import InvalidError
+from gitcellar.core.json_text import parse_json
 
 # About 150,000 files.
 MAX_LIST_BYTES = 16 * 1024 * 1024
@@ -147,8 +147,8 @@ def parse_folder_list(content: bytes, md5: str, path: str) -> tuple[ListedFile, 
     if f"{hashlib.md5(content, usedforsecurity=False).hexdigest()}.dir" != md5:
         raise InvalidError(f"the list of {path} is not the one that was tracked", hint="it was changed or is damaged")
     try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        value = parse_json(content, f"the list of {path}")
+    except DocumentError as error:
         raise InvalidError(f"the list of {path} is no JSON") from error
     return _parse_files(_Node(f"the list of {path}", "", value), hashed=True)
 

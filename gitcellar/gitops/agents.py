@@ -28,6 +28,7 @@ from gitcellar.core.deployments import (
 )
 from gitcellar.core.digests import Digest
 from gitcellar.core.errors import CellarError, InvalidError
+from gitcellar.core.json_text import parse_json
 from gitcellar.core.sites import MAX_REASON, Status, format_status
 from gitcellar.core.versions import find_version
 from gitcellar.gitops.origins import Origin
@@ -317,7 +318,7 @@ class _Memory:
         if content is None:
             return cls({}, {})
         try:
-            found = json.loads(content)
+            found = parse_json(content, _MEMORY)
             kept = {parse_slot(slot): [parse_deployment(each) for each in rows] for slot, rows in found["kept"].items()}
             failed = {parse_slot(slot): _parse_failed(row) for slot, row in found["failed"].items()}
             if any({each.slot for each in rows} != {slot} for slot, rows in kept.items()):

@@ -45,6 +45,8 @@ from gitcellar.policy.settings import (
 )
 
 FILE = "gitcellar.yaml"
+# To explain each of 100,000 faults with its nearest name would take 20 s.
+MAX_VALUES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,8 @@ def parse_policy(content: bytes, file: str = FILE, *, signers: bytes = b"") -> P
     An empty file is the default policy.
     """
     document = parse_document(content, file)
+    if len(document.lines) > MAX_VALUES:
+        raise DocumentError([document.fault((), f"a policy has at most {MAX_VALUES} values")])
     value: Any = {} if document.value is None else document.value
     section, faults = validate(PolicySection, document, value)
     listed, wrong = parse_signers(signers)

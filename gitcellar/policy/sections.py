@@ -5,6 +5,7 @@ May import core, pydantic, policy.judge for the ids of rules, policy.people and 
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
@@ -73,8 +74,14 @@ def _check_day(text: str) -> str:
         raise ValueError(error.message) from error
 
 
+def _check_size(value: Any) -> Any:
+    if not re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,6})? ?(?i:[kmgtpe]?i?b?)", str(value)):
+        raise ValueError("write a size as 500MB or 20GB")
+    return value
+
+
 def _read_off(value: Any) -> Any:
-    return "off" if value is False else value  # YAML 1.1 reads off as false
+    return "off" if value is False else value  # a policy that was written for YAML 1.1, where off is false
 
 
 StageName = Annotated[str, AfterValidator(_check_stage)]
@@ -83,23 +90,21 @@ EntryField = Annotated[str, AfterValidator(_check_field)]
 Duration = Annotated[str, AfterValidator(_check_duration)]
 PublicKey = Annotated[str, AfterValidator(_check_key)]
 Percentage = Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,6})?%$")]
+# pydantic's own type overflows on a number of 400 digits.
+Size = Annotated[ByteSize, BeforeValidator(_check_size)]
 Glob = Annotated[str, Field(min_length=1, max_length=300)]
 # A wildcard or a list would make one key several people (ssh-keygen(1), ALLOWED SIGNERS).
 Principal = Annotated[
     str, Field(pattern=r"^[^\s,*?!\"#@]+(@[^\s,*?!\"#@]+)?$", max_length=200), AfterValidator(_check_principal)
 ]
 Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=50)]
-# YAML reads an unquoted 2026-12-31 as a date.
 WrittenDay = Annotated[
-    str,
-    BeforeValidator(str),
-    Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"),
-    AfterValidator(_check_day),
+    str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"), AfterValidator(_check_day)
 ]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class GateSection(_Strict):
@@ -118,7 +123,7 @@ class GateSection(_Strict):
         default=None, pattern=r"^[0-9]{1,5}[mhdw] in [A-Za-z0-9._-]+$", description="24h in staging"
     )
     scan: Literal["clean"] | None = None
-    command: list[Annotated[str, Field(min_length=1)]] | None = Field(
+    command: list[Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]] | None = Field(
         default=None, min_length=1, description="run by `gitcellar gate --run`, and recorded as a claim"
     )
 
@@ -233,7 +238,7 @@ class ModelSection(_Strict):
         default=None, description="whether every event stands in the chain that its model's tip ends"
     )
     files: FilesSection | None = Field(default=None, description="the files of a model's folder")
-    max_size: ByteSize | None = Field(default=None, description="of a checkpoint, such as 20GB")
+    max_size: Size | None = Field(default=None, description="of a checkpoint, such as 20GB")
     rules: dict[RuleId, Annotated[Severity, BeforeValidator(_read_off)]] | None = Field(
         default=None, description="how much a rule counts: error, warning or off"
     )
@@ -289,9 +294,7 @@ class PolicySection(ModelSection):
         default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]{0,199}$", description="its name, which every claim repeats"
     )
     dialect: Dialect = Field(default="cellar", description="how tags are spelled: gto writes what GTO reads")
-    coordination: Literal[True, False] = Field(
-        default=True, description="off where the Git host refuses refs below refs/gitcellar/"
-    )
+    coordination: bool = Field(default=True, description="off where the Git host refuses refs below refs/gitcellar/")
     max_push: int = Field(
         default=10_000, ge=1, le=1_000_000, description="how many registry tags one push may bring to a server"
     )

@@ -1,6 +1,6 @@
 """How is a YAML file of the user's changed? One entry at a time, with comments and order kept, whole or not at all.
 
-May import core and ruamel.yaml, which alone of the YAML libraries writes back what it did not change.
+Of the YAML libraries ruamel.yaml alone writes back what it did not change.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gitcellar.core.documents import parse_document
-from gitcellar.core.errors import WorldError
+from gitcellar.core.errors import InvalidError, WorldError
 
 
 def read_file(path: Path) -> bytes:
@@ -85,16 +85,18 @@ def replace_items(
 def _edit_file(
     path: Path, change: Callable[[Any], None], check: Callable[[bytes], object] = lambda content: None
 ) -> None:
-    from ruamel.yaml import YAML
     from ruamel.yaml.comments import CommentedMap
+    from ruamel.yaml.error import MarkedYAMLError
 
     content = read_file(path)
     parse_document(content, path.name)  # its limits come before a second parser's trust
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 120
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    document = yaml.load(content.decode()) if content.strip() else None
+    yaml = _make_editor()
+    try:
+        document = yaml.load(content.decode()) if content.strip() else None
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        hint = "write that line without tabs or other rarities, then try again"
+        raise InvalidError(f"{path.name}:{line}: not YAML 1.2: {error.problem}", hint=hint) from error
     lead = ""
     if not document:
         # Comments have no mapping that they could belong to, so they are put back in front.
@@ -106,3 +108,40 @@ def _edit_file(
     written = (lead + ("\n" if lead and not lead.endswith("\n") else "") + sink.getvalue()).encode()
     check(written)
     write_file(path, written)
+
+
+class _Word(str):
+    """A number, date or boolean, which goes back as it is written. `tag` is what ruamel.yaml takes it for."""
+
+    tag: str
+
+
+def _make_editor() -> Any:
+    """ruamel.yaml, but for words: it fails on a date such as 2001-13-45, and writes 1_0e999 back as .inf."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.constructor import RoundTripConstructor
+    from ruamel.yaml.representer import RoundTripRepresenter
+
+    class Constructor(RoundTripConstructor):
+        pass
+
+    class Representer(RoundTripRepresenter):
+        pass
+
+    def construct_word(_: Constructor, node: Any) -> _Word:
+        word = _Word(node.value)
+        word.tag = node.tag
+        return word
+
+    def represent_word(representer: Representer, word: _Word) -> Any:
+        return representer.represent_scalar(word.tag, word)
+
+    for kind in ("int", "float", "bool", "timestamp"):
+        Constructor.add_constructor(f"tag:yaml.org,2002:{kind}", construct_word)
+    Representer.add_representer(_Word, represent_word)
+    yaml = YAML()
+    yaml.Constructor, yaml.Representer = Constructor, Representer
+    yaml.preserve_quotes = True
+    yaml.width = 120
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from datetime import date
+
 import pytest
+from pydantic import ValidationError
 
 from gitcellar.core.declared import find_path, manifest_files
 from gitcellar.core.documents import DocumentError
-from gitcellar.core.manifest import find_entry, parse_dvc_artifacts, parse_manifest
+from gitcellar.core.manifest import Entry, find_entry, parse_dvc_artifacts, parse_manifest
 from gitcellar.core.names import ModelName
 
 BASE = ModelName("vit-l/base")
@@ -51,15 +55,48 @@ def test_a_manifest_is_a_mapping(content: bytes) -> None:
         parse_manifest(content)
 
 
-def test_a_key_that_is_no_text_is_told() -> None:
-    with pytest.raises(DocumentError, match="1.2 is no text; put the model's name in quotes"):
-        parse_manifest(b"1.2: {path: x}")
+@pytest.mark.parametrize("key", ["1.2", "1.10", "010", "0x1f", "1_0", "yes", "on", "null", "2024-08"])
+def test_a_name_that_gto_reads_otherwise_is_refused(key: str) -> None:
+    with pytest.raises(
+        DocumentError, match=f"^artifacts.yaml:1: {key}: {key} is not text for every reader of YAML; put"
+    ):
+        parse_manifest(f"{key}: {{path: x}}".encode())
+    with pytest.raises(DocumentError, match="put the model's name in quotes"):
+        find_entry(ModelName(key), {"artifacts.yaml": f"{key}: {{path: x}}".encode()})
+    assert list(parse_manifest(f"'{key}': {{path: x}}".encode())) == [ModelName(key)]
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "-rf", "a/../../b", "a\\b", "'a\\nb'"])
+def test_values_that_yaml_1_1_takes_for_something_else_are_text() -> None:
+    content = b"""\
+a/b:
+  path: 1:30
+  description: yes
+  owner: on
+  license: 2001-01-01
+  data: [{name: 010, version: 0x1f}]
+  params: {0: cat, 1.10: dog, on: off, lr: 1e-4, day: 2001-01-01, worst: .nan}
+"""
+    entry = parse_manifest(content)[ModelName("a/b")]
+    assert (entry.path, entry.description, entry.owner, entry.license) == ("1:30", "yes", "on", "2001-01-01")
+    assert (entry.data[0].name, entry.data[0].version) == ("010", "0x1f")
+    assert entry.params == {"0": "cat", "1.10": "dog", "on": "off", "lr": 1e-4, "day": "2001-01-01", "worst": ".nan"}
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", ".nan", "-.inf", "'1e999'"])
+def test_a_number_of_a_manifest_is_finite(number: str) -> None:
+    with pytest.raises(DocumentError, match="number"):
+        parse_manifest(f"a/b: {{path: x, metrics: {{accuracy: {number}}}}}".encode())
+
+
+def test_what_a_program_declares_is_a_value_of_json_too() -> None:
+    with pytest.raises(ValidationError):
+        Entry.model_validate({"path": "x", "custom": {"day": date(2001, 1, 1)}})
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "-rf", "a/../../b", "a\\b", "a\nb", "a\0b", "a\x1b[2J", "a\x85b"])
 def test_a_path_stays_inside_the_repository(path: str) -> None:
     with pytest.raises(DocumentError):
-        parse_manifest(f"vit-l/base: {{path: {path!r}}}".encode())
+        parse_manifest(f"vit-l/base: {{path: {json.dumps(path)}}}".encode())
 
 
 def test_names_and_paths_of_a_manifest_below_the_root_are_relative_to_it() -> None:

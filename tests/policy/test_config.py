@@ -121,7 +121,22 @@ def test_a_star_stays_within_a_part(glob: str, name: str, expected: bool) -> Non
             b"required: [ownr]",
             "gitcellar.yaml:1: required.0: a manifest entry has no field 'ownr'; did you mean owner?",
         ),
-        (b"max_size: much", "gitcellar.yaml:1: max_size: could not parse value and unit from byte string"),
+        (b"max_size: much", "gitcellar.yaml:1: max_size: write a size as 500MB or 20GB, not 'much'"),
+        (b"max_size: " + b"9" * 400 + b"GB", "gitcellar.yaml:1: max_size: write a size as 500MB or 20GB, not '999"),
+        (b"max_size: -1", "gitcellar.yaml:1: max_size: write a size as 500MB or 20GB, not -1"),
+        (
+            b"stages: {a: {gates: [{metric: m, at_least: nan}]}}",
+            "gitcellar.yaml:1: stages.a.gates.0.at_least: input should be a finite number, not 'nan'",
+        ),
+        (
+            b'stages: {a: {gates: [{command: ["a\\0b"]}]}}',
+            "gitcellar.yaml:1: stages.a.gates.0.command.0: string should match pattern",
+        ),
+        (
+            b"freezes: [{match: x, reason: y, until: 20261231}]",
+            "gitcellar.yaml:1: freezes.0.until: 20261231 is a number here; put it in quotes",
+        ),
+        (b"required: [" + b"x, " * 20_000 + b"]", "gitcellar.yaml:1: a policy has at most 20000 values"),
         (
             b"exceptions:\n- {rule: V003, match: x, reason: '', until: soon}",
             "gitcellar.yaml:2: exceptions.0.reason: string should have at least 1 character, not ''\n"
@@ -144,3 +159,23 @@ def test_what_is_wrong_in_a_policy_is_told_with_its_place(content: bytes, messag
     with pytest.raises(DocumentError) as caught:
         parse_policy(content)
     assert caught.value.message.startswith(message.split("; a team")[0])
+
+
+@pytest.mark.parametrize("word", ["off", "Off", "OFF", "no", "false", "False"])
+def test_coordination_is_off_in_every_spelling_that_yaml_1_1_knows(word: str) -> None:
+    assert parse_policy(f"coordination: {word}".encode()).content.coordination is False
+
+
+@pytest.mark.parametrize("word", ["on", "On", "ON", "yes", "true", "True"])
+def test_coordination_is_on_in_every_spelling_that_yaml_1_1_knows(word: str) -> None:
+    assert parse_policy(f"coordination: {word}".encode()).content.coordination is True
+
+
+@pytest.mark.parametrize("word", ["off", "false"])
+def test_a_rule_is_off_in_either_spelling(word: str) -> None:
+    assert parse_policy(f"rules: {{C002: {word}}}".encode()).rules_of(BASE).severities == {"C002": "off"}
+
+
+def test_a_day_needs_no_quotes() -> None:
+    policy = parse_policy(b"exceptions: [{rule: V003, match: x, reason: y, until: 2026-12-31}]")
+    assert [exception.until for exception in policy.exceptions] == ["2026-12-31"]

@@ -10,6 +10,7 @@ import click
 from gitcellar.cellar.rows import SCHEMA, AddDocument, without_empty
 from gitcellar.cellar.tracking import Declaration, add_model, init_cellar
 from gitcellar.core.errors import InvalidError
+from gitcellar.core.json_text import JsonError, parse_json
 from gitcellar.core.names import parse_model_name
 from gitcellar.core.references import parse_reference
 from gitcellar.doors.cli.options import as_json, find_repository, in_path, model_argument
@@ -125,12 +126,10 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _read_value(text: str) -> Any:
-    """A value as YAML would read it, but for words: 3 is a number and true is true, whatever else is text."""
-    import json
-
+    """A value of JSON where the text is one: 3 is a number and true is true. Anything else is text."""
     try:
-        return json.loads(text)
-    except ValueError:
+        return parse_json(text.encode("utf-8", "surrogateescape"), "")
+    except JsonError:
         return text
 
 

@@ -119,7 +119,7 @@ def check_stage_fields(act: Act) -> Iterable[Violation]:
 
 
 def check_file(fault: Fault) -> Iterable[Violation]:
-    subject, message = ".".join(map(str, fault.path)) or fault.file, str(fault)
+    subject, message = fault.where or fault.file, str(fault)
     yield M002.violation(subject, message, hint="mend the file there", file=fault.file, line=fault.line)
 
 
