@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from gitcellar.cellar.policies import find_protected_branch, read_policy
+from gitcellar.cellar.policies import ask_protected, find_other_policies, find_protected, read_policy_of
 from gitcellar.cellar.reading import read_cellar
 from gitcellar.core.errors import CellarError
 from gitcellar.core.names import ModelName
@@ -93,14 +93,15 @@ def _examine_versions(repository: GitRepository) -> Iterator[Finding]:
 
 
 def _examine_policy(repository: GitRepository, remote: str) -> Iterator[Finding]:
-    branch = find_protected_branch(repository, remote)
-    policy = read_policy(repository, remote)
-    where = (branch or "").removeprefix("refs/heads/")
-    if not policy.is_written:
-        hint = f"gitcellar init writes {POLICY_FILE}; commit it to {where or 'the default branch'}"
-        yield Finding("policy", "warning", f"{where or 'no branch'} has no {POLICY_FILE}, so the defaults hold", hint)
+    protected = ask_protected(repository, remote)
+    if read_policy_of(repository, protected).is_written:
+        yield Finding("policy", "ok", f"{POLICY_FILE} of {protected}")
     else:
-        yield Finding("policy", "ok", f"{POLICY_FILE} of {where}")
+        hint = f"gitcellar init writes {POLICY_FILE}; commit it to {protected.short}"
+        yield Finding("policy", "warning", f"there is no {POLICY_FILE} on {protected}, so the defaults hold", hint)
+    for other in find_other_policies(repository, protected):
+        hint = f"it holds once it is on {protected.short}, or bring that one here: git pull"
+        yield Finding("policy", "warning", f"{other} has another policy, which judges nothing", hint)
 
 
 def _examine_clone(repository: GitRepository) -> Iterator[Finding]:
@@ -128,6 +129,11 @@ def _examine_remote(repository: GitRepository, remote: str, states: dict[ModelNa
     listed = parse_listing(listing)
     there = {event.tag: event.object_id for events in listed.values() for event in events}
     yield from _examine_folders(listing, repository.list_tags())
+    head, _ = repository.read_remote_head(remote)
+    taken = find_protected(repository, remote)
+    if head is not None and head != taken.name and not repository.is_bare():
+        message = f"the default branch of {remote} is {head}, and this clone takes the policy of {taken.short}"
+        yield Finding("policy", "error", message, f"git remote set-head {remote} --auto")
     here = {e.tag: e.object_id for state in states.values() for e in state.events}
     missing, own = sorted(there.keys() - here.keys()), sorted(here.keys() - there.keys())
     moved = sorted(tag for tag in here.keys() & there.keys() if here[tag] != there[tag])

@@ -13,8 +13,8 @@ from functools import cached_property
 from gitcellar.cellar.authority import with_authority
 from gitcellar.cellar.evidence import read_declarations
 from gitcellar.cellar.judging import find_blocking, find_needed, find_unreachable, sort_declared
-from gitcellar.cellar.policies import find_protected_branch
-from gitcellar.cellar.policy_changes import APPROVALS, find_policy_approvals
+from gitcellar.cellar.policies import ProtectedBranch
+from gitcellar.cellar.policy_changes import APPROVALS, find_policy_approvals, goes_forward
 from gitcellar.core.chain import read_links, walk_back
 from gitcellar.core.digests import Digest
 from gitcellar.core.events import Event, Registered
@@ -26,7 +26,7 @@ from gitcellar.core.tag_objects import MAX_BYTES, TagObject, find_tag_object
 from gitcellar.core.tags import find_tag_name, model_patterns, parse_listing, tip_ref
 from gitcellar.core.trailers import parse_message
 from gitcellar.core.versions import Version
-from gitcellar.policy.change import Act, Change, ProposedRef, ProposedTag, TipStep, WrittenTag
+from gitcellar.policy.change import Act, BranchStep, Change, ProposedRef, ProposedTag, TipStep, WrittenTag
 from gitcellar.policy.config import Policy
 from gitcellar.policy.settings import ModelRules
 from gitcellar.store.git import GitRepository, ObjectHeader
@@ -40,12 +40,14 @@ _MANY = 100
 class Occasion:
     """When and where a push is judged. `remote` is where it goes, as seen from a clone; None on the server itself.
 
+    `protected` is the branch whose policy judges; None where what is there already is judged, and no branch moves.
     `whole` is False where one ref is shown at a time, as to the update hook: what comes with it is not known then.
     `now` is seconds UTC; None where what happened long ago is judged, each event at its own time.
     """
 
     policy: Policy
     day: str
+    protected: ProtectedBranch | None
     remote: str | None = None
     whole: bool = True
     now: int | None = None
@@ -261,12 +263,37 @@ class _Gathering:
         model = _find_model(pushed.ref)
         blocks = self.find_blocked(pushed) if model is None else None
         rules = self.rules_of(model)
+        branch = self.find_branch_step(pushed)
         approved = self.find_approvals(pushed, rules) if rules.policy_changes else None
-        return ProposedRef(pushed.ref, pushed.old, pushed.new, rules, model, blocks=blocks, policy_approved=approved)
+        return ProposedRef(
+            pushed.ref, pushed.old, pushed.new, rules, model, blocks=blocks, branch=branch, policy_approved=approved
+        )
+
+    def find_branch_step(self, pushed: PushedRef) -> BranchStep | None:
+        """What the push does to the branch whose policy judges, or beside it while the server has it not."""
+        protected = self.occasion.protected
+        if protected is None or not pushed.ref.startswith("refs/heads/"):
+            return None
+        if protected.commit is not None:
+            if pushed.ref != protected.name:
+                return None
+            return BranchStep(protected.name, forward=goes_forward(self.repository, pushed))
+        # A clone that knows nothing of the remote cannot tell which of its branches come first.
+        if self.occasion.remote is not None:
+            return None
+        if pushed.ref == protected.name:
+            return BranchStep(protected.name, beside=self.branches)
+        comes = any(p.ref == protected.name and p.new is not None for p in self.pushed)
+        return None if comes or self.branches else BranchStep(protected.name)
+
+    @cached_property
+    def branches(self) -> tuple[str, ...]:
+        """All branches that exist."""
+        return tuple(sorted(self.repository.list_ref_ids("refs/heads/")))
 
     def find_approvals(self, pushed: PushedRef, rules: ModelRules) -> tuple[str, ...] | None:
         """Who approved the policy that the protected branch would get; None where it gets no other."""
-        if pushed.ref != find_protected_branch(self.repository, self.occasion.remote):
+        if self.occasion.protected is None or pushed.ref != self.occasion.protected.name:
             return None
         beside = [p.new for p in self.pushed if p.new and p.ref.startswith(f"{_TAGS}{APPROVALS}")]
         return find_policy_approvals(self.repository, pushed, rules, self.occasion.day, beside)
@@ -278,9 +305,7 @@ class _Gathering:
             return TipStep(None, follows=False, known=False)
         here = {event.tag: event.object_id for event in self.known.get(model, [])}
         here |= {event.tag: event.object_id for event in self.new_events.get(model, [])}
-        # One ref at a time says nothing of the tags beside it.
-        known = here.get(found.field, None if self.occasion.whole else new) == new
-        return TipStep(found.field, self.follows(model, new, pushed.old), known)
+        return TipStep(found.field, self.follows(model, new, pushed.old), here.get(found.field) == new)
 
     def follows(self, model: ModelName, new: str, old: str | None) -> bool:
         """Whether the chain leads from `new` back to `old`."""

@@ -197,7 +197,7 @@ def test_policy_says_what_applies_and_which_line_said_so(tmp_path: Path) -> None
     ]
     assert bench.gitcellar("policy", "bert/base", "--plain").out.splitlines()[0] == "scheme\tcellar\t**\tdefault"
     everything = bench.gitcellar("policy")
-    assert everything.err == "Policy: gitcellar.yaml of main\n"
+    assert everything.err == f"Policy: gitcellar.yaml of origin/main at {bench.git('rev-parse', 'HEAD')[:7]}\n"
     assert everything.out.splitlines()[1].split() == ["stages", '["dev",', '"live"]', "**", "line", "1"]
 
 

@@ -19,7 +19,17 @@ from gitcellar.core.state import ModelState, fold_events
 from gitcellar.core.tags import parse_listing
 from gitcellar.core.versions import Version, parse_version
 from gitcellar.policy.approvals import Attested
-from gitcellar.policy.change import Act, Change, Declaration, ProposedRef, ProposedTag, TipStep, Tracked, WrittenTag
+from gitcellar.policy.change import (
+    Act,
+    BranchStep,
+    Change,
+    Declaration,
+    ProposedRef,
+    ProposedTag,
+    TipStep,
+    Tracked,
+    WrittenTag,
+)
 from gitcellar.policy.judge import RULES, Verdict, judge
 from gitcellar.policy.people import NOBODY, People, Person, Signer
 from gitcellar.policy.schemes import CellarScheme, SemVerScheme
@@ -244,6 +254,12 @@ ALLOWED: dict[str, Act | ProposedRef | Declaration] = {
     "an old name of no pattern": registration("vit-l/base", "1.1", "1.0", rules=ModelRules(names=("bert/*",))),
     "an annotated tag": pushed(registration("vit-l/base", "1.0")),
     "a claim about a version's tag": pushed(claimed("evaluated.fairness"), target="tag"),
+    "the first branch": ref("refs/heads/main", branch=BranchStep("refs/heads/main")),
+    "the branch with the policy goes forward": replace(
+        ref("refs/heads/main", OLD, branch=BranchStep("refs/heads/main", forward=True)), rules=QUORUM
+    ),
+    "it goes back where nobody is asked": ref("refs/heads/main", OLD, branch=BranchStep("refs/heads/main")),
+    "a ref of a clone that is taken away": ref("refs/remotes/origin/main", OLD, None),
     "another policy that two approved": replace(
         ref("refs/heads/main", OLD), rules=QUORUM, policy_approved=("ada", "ben")
     ),
@@ -519,6 +535,29 @@ REFUSED: dict[str, tuple[Act | ProposedRef | Declaration, list[str]]] = {
     "ratified without approvals": (
         ratified("ada"),
         ["A003 vit-l/base@1.0=ratified.production#3: 1 more approval in the role safety"],
+    ),
+    "a branch before the one with the policy": (
+        ref("refs/heads/work", branch=BranchStep("refs/heads/main")),
+        ["A008 refs/heads/work: HEAD names main, which does not exist yet and comes first"],
+    ),
+    "the branch with the policy beside others": (
+        ref("refs/heads/master", branch=BranchStep("refs/heads/master", beside=("refs/heads/main",))),
+        ["A008 refs/heads/master: its policy would judge from now on, and main exists already"],
+    ),
+    "the branch with the policy is deleted": (
+        ref("refs/heads/main", OLD, None, branch=BranchStep("refs/heads/main")),
+        ["A008 refs/heads/main: the branch with the policy is never deleted"],
+    ),
+    "the branch with the policy goes back": (
+        replace(ref("refs/heads/main", OLD, branch=BranchStep("refs/heads/main")), rules=QUORUM),
+        ["A008 refs/heads/main: it would go back: fffffff does not contain eeeeeee"],
+    ),
+    "a ref of a clone": (
+        ref("refs/remotes/origin/main"),
+        ["N007 refs/remotes/origin/main: such a ref belongs to a clone or to the server, and is not pushed"],
+    ),
+    "a branch called HEAD": (
+        ref("refs/heads/HEAD"), ["N007 refs/heads/HEAD: such a ref belongs to a clone or to the server, and is not pushed"],
     ),
     "another policy that one of two approved": (
         replace(ref("refs/heads/main", OLD), rules=QUORUM, policy_approved=("ada",)),

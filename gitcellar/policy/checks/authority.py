@@ -74,6 +74,17 @@ would notice.
 
 What to do: let gitcellar write the tag and push it (gitcellar register, gitcellar assign, gitcellar push MODEL).""",
 )
+A008 = Rule(
+    "A008",
+    "the branch with the policy comes first, is never deleted, and goes forward only",
+    """The policy that judges is the one on the branch that the server's HEAD names. Where that branch does not exist,
+the push that creates it writes the policy: so it is the first branch of a repository, and no push creates it beside
+others. No push deletes it. Where gitcellar.yaml has `policy_changes:`, it goes forward only: a branch that goes back
+would bring back a policy that nobody approved anew.
+
+What to do: push that branch first; undo a change of it with `git revert`. Where HEAD names the wrong branch, type on
+the server: `git symbolic-ref HEAD refs/heads/BRANCH`.""",
+)
 _KEY_HINT = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub; have it listed in people:"
 
 
@@ -193,6 +204,27 @@ def check_policy(ref: ProposedRef) -> Iterable[Violation]:
         yield A006.violation(ref.ref, message, hint=f"gitcellar approve --policy {(ref.new or '')[:12]} --push")
 
 
+def check_branch(ref: ProposedRef) -> Iterable[Violation]:
+    step = ref.branch
+    if step is None or ref.old == ref.new:
+        return
+    name, protected = (each.removeprefix("refs/heads/") for each in (ref.ref, step.protected))
+    if name != protected:
+        message = f"HEAD names {protected}, which does not exist yet and comes first"
+        hint = f"push it as {protected}: git push REMOTE {name}:{protected}"
+        yield A008.violation(ref.ref, message, hint=f"{hint}; or on the server: git symbolic-ref HEAD {ref.ref}")
+    elif ref.new is None:
+        yield A008.violation(
+            ref.ref, "the branch with the policy is never deleted", hint="undo commits with git revert"
+        )
+    elif step.beside:
+        message = f"its policy would judge from now on, and {step.beside[0].removeprefix('refs/heads/')} exists already"
+        yield A008.violation(ref.ref, message, hint=f"on the server: git symbolic-ref HEAD {step.beside[0]}")
+    elif ref.old is not None and not step.forward and ref.rules.policy_changes:
+        message = f"it would go back: {ref.new[:7]} does not contain {ref.old[:7]}"
+        yield A008.violation(ref.ref, message, hint="undo commits with git revert, or merge what is there first")
+
+
 ACT_CHECKS: tuple[Check[Act], ...] = (
     Check(A001, check_signed),
     Check(A002, check_assigner),
@@ -201,4 +233,4 @@ ACT_CHECKS: tuple[Check[Act], ...] = (
     Check(A005, check_mended),
     Check(A007, check_chained),
 )
-REF_CHECKS: tuple[Check[ProposedRef], ...] = (Check(A006, check_policy),)
+REF_CHECKS: tuple[Check[ProposedRef], ...] = (Check(A006, check_policy), Check(A008, check_branch))
