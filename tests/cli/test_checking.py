@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gitcellar.cellar.enforcement import prove_enforcement
+from gitcellar.cellar.health import examine
 from gitcellar.cellar.hooks import install_hooks
 from gitcellar.store.git import GitRepository
 from tests.support.cellars import Bench, make_bench, tag
@@ -205,6 +206,22 @@ def test_policy_says_what_applies_and_which_line_said_so(tmp_path: Path) -> None
     assert everything.out.splitlines()[1].split() == ["stages", '["dev",', '"live"]', "**", "line", "1"]
 
 
+def test_policy_names_what_it_read_and_where_another_one_stands(bench: Bench) -> None:
+    judging = bench.git("rev-parse", "HEAD")
+    (bench.work / "gitcellar.yaml").write_text("stages: [live]\n")
+    bench.commit("another policy")
+    (bench.work / "gitcellar.yaml").write_text("stages: [other]\n")
+    assert bench.gitcellar("policy", "--plain").out == 'stages\t["staging", "production", "archived"]\t**\tline 1\n'
+    assert bench.gitcellar("policy").err.splitlines() == [
+        f"Policy: gitcellar.yaml of origin/main at {judging[:7]}",
+        "Warning: the work tree has another policy, which judges nothing",
+        "Warning: the local branch main has another policy, which judges nothing",
+    ]
+    found = json.loads(bench.gitcellar("policy", "--json").out)
+    assert (found["branch"], found["ref"], found["commit"]) == ("refs/heads/main", "refs/remotes/origin/main", judging)
+    assert (found["written"], found["others"]) == (True, ["the work tree", "the local branch main"])
+
+
 # Contracts
 
 
@@ -324,6 +341,19 @@ def test_a_tag_in_the_way_of_a_rack_is_told_before_a_fetch_fails(guarded: Bench)
     other.git("tag", "-d", "vit-l/base@1.0")
     other.git("tag", "vit-l", "HEAD")
     assert findings(other)["names"] == ["vit-l stands where the folder of vit-l/base@1.0 must"]
+
+
+def test_a_clone_that_takes_the_policy_of_a_former_default_branch_is_told(bench: Bench) -> None:
+    bench.git("push", "-q", "origin", "main:trunk")
+    run(bench.remote, "git", "symbolic-ref", "HEAD", "refs/heads/trunk")
+    told = [finding for finding in examine(bench.repository, "origin") if finding.subject == "policy"]
+    assert [(f.level, f.message, f.hint) for f in told if f.level != "ok"] == [
+        (
+            "error",
+            "the default branch of origin is refs/heads/trunk, and this clone takes the policy of main",
+            "git remote set-head origin --auto",
+        )
+    ]
 
 
 def test_a_shallow_clone_is_told(guarded: Bench, tmp_path: Path) -> None:

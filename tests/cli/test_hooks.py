@@ -528,6 +528,11 @@ def test_own_acts_pass_the_update_hook(guarded: Bench) -> None:
     assert push(guarded, "vit-l/base@1.5", options=("--no-verify",)).status == 1
 
 
+def test_installing_the_update_hook_says_what_it_cannot_tell(guarded: Bench) -> None:
+    said = guarded.gitcellar("hook", "install", "update", "-C", str(guarded.remote)).err
+    assert "Warning: update sees one ref at a time: it cannot tell how many tags come at once (S005)" in said
+
+
 def test_a_sha256_repository_is_judged_too(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "--bare", "-b", "main", "--object-format=sha256", "remote.git")
     git(tmp_path, "init", "-q", "-b", "main", "--object-format=sha256", "work")
