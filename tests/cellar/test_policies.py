@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gitcellar.cellar.checking import check_tag
 from gitcellar.cellar.hooks import find_doubt, judge_pre_receive, judge_update
 from gitcellar.cellar.policies import UnknownBranchError, ask_protected, fetch_policy, find_protected, read_policy
 from gitcellar.cellar.proving import verify
@@ -191,6 +192,16 @@ def test_what_ci_has_checked_out_does_not_judge(server: Server) -> None:
     git(clone.path, "remote", "set-url", "origin", "/nowhere")
     with pytest.raises(WorldError, match="it is not known which branch of origin has the policy"):
         find_protected(clone)
+
+
+def test_a_tag_that_is_there_is_not_judged_by_its_own_commit(server: Server) -> None:
+    strict, loose = server.commit(STRICT), server.commit("rules: {V003: off, M001: off}\n")
+    server.git("update-ref", "refs/heads/main", strict)
+    server.git("tag", "-a", "-m", "x", "vit-l/base@1.7", loose)
+    clone = clone_of(server, "+refs/tags/vit-l/base@1.7:refs/tags/vit-l/base@1.7")
+    git(clone.path, "checkout", "-q", "-b", "mine", "vit-l/base@1.7")
+    assert "V003" in [violation.rule for violation in check_tag(clone, "vit-l/base@1.7").violations]
+    assert find_protected(clone).commit == strict
 
 
 def test_a_branch_called_head_is_not_taken_for_the_default_branch(server: Server) -> None:
