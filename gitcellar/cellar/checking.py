@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gitcellar.cellar.evidence import INDEX, WORK_TREE, Place, Wanted, commit_place, read_declarations, read_files
 from gitcellar.cellar.getting import read_tracking
-from gitcellar.cellar.policies import read_policy, read_policy_at
+from gitcellar.cellar.policies import ask_protected, read_policy, read_policy_at, read_policy_of
 from gitcellar.cellar.pushes import Occasion, gather_push
 from gitcellar.cellar.reading import project_root, read_model
 from gitcellar.core.declared import DVC_FILE, FILE
@@ -110,7 +110,8 @@ def gather_past(repository: GitRepository, events: Iterable[Event]) -> Change:
     tips = repository.list_ref_ids("refs/gitcellar/")
     models = {named.model for p in pushed if (named := find_tag_name(p.ref.removeprefix("refs/tags/"))) is not None}
     pushed += [PushedRef(ref, None, tips[ref]) for ref in sorted(map(tip_ref, models)) if ref in tips]
-    change = gather_push(repository, pushed, Occasion(read_policy(repository), read_today(), "origin"))
+    policy = read_policy_of(repository, ask_protected(repository, "origin"))
+    change = gather_push(repository, pushed, Occasion(policy, read_today(), None, "origin"))
     return replace(change, acts=map(_as_it_was, change.acts))
 
 

@@ -5,12 +5,11 @@ May import core, policy, store and its own floor.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from gitcellar.cellar.policies import find_protected_branch, read_policy
+from gitcellar.cellar.policies import ask_protected, find_other_policies, find_protected, read_policy_of
 from gitcellar.cellar.reading import read_cellar
 from gitcellar.core.errors import CellarError
 from gitcellar.core.names import ModelName
@@ -45,37 +44,16 @@ def examine(repository: GitRepository, remote: str) -> list[Finding]:
     states = read_cellar(repository)
     return [
         *_examine_versions(repository),
-        *_told("policy", _examine_policy(repository, remote)),
+        *told("policy", _examine_policy(repository, remote)),
         *_examine_clone(repository),
-        *_told("remote", _examine_remote(repository, remote, states)),
+        *told("remote", _examine_remote(repository, remote, states)),
         *_examine_names(repository, states),
         *_examine_hooks(repository),
-        *_told("dvc remote", _examine_dvc(repository)),
+        *told("dvc remote", _examine_dvc(repository)),
     ]
 
 
-def prove_enforcement(repository: GitRepository, remote: str) -> list[Finding]:
-    """Offer each layer something that it must refuse, and see. A probe that gets in is taken back.
-
-    The probe is a version 9.9 of a model that nobody declared, so it breaks the policy of any cellar.
-    """
-    name = f"gitcellar-probe-{secrets.token_hex(4)}/base@9.9"
-    probe = repository.write_tag(
-        name,
-        repository.resolve_commit("HEAD"),
-        kind="commit",
-        by=repository.read_identity(),
-        message="A probe: is this refused?\n",
-    )
-    return [
-        *_told("pre-commit hook", _prove_pre_commit(repository)),
-        *_told("pre-push hook", _prove_pre_push(repository, remote, name, probe)),
-        *_told("server", _prove_server(repository, remote, name, probe)),
-        Finding("CI", "warning", "cannot be proved from here", "see that gitcellar check --range is a required check"),
-    ]
-
-
-def _told(subject: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+def told(subject: str, findings: Iterator[Finding]) -> Iterator[Finding]:
     """The findings, of which one says why there are no more where something failed."""
     try:
         yield from findings
@@ -93,14 +71,15 @@ def _examine_versions(repository: GitRepository) -> Iterator[Finding]:
 
 
 def _examine_policy(repository: GitRepository, remote: str) -> Iterator[Finding]:
-    branch = find_protected_branch(repository, remote)
-    policy = read_policy(repository, remote)
-    where = (branch or "").removeprefix("refs/heads/")
-    if not policy.is_written:
-        hint = f"gitcellar init writes {POLICY_FILE}; commit it to {where or 'the default branch'}"
-        yield Finding("policy", "warning", f"{where or 'no branch'} has no {POLICY_FILE}, so the defaults hold", hint)
+    protected = ask_protected(repository, remote)
+    if read_policy_of(repository, protected).is_written:
+        yield Finding("policy", "ok", f"{POLICY_FILE} of {protected}")
     else:
-        yield Finding("policy", "ok", f"{POLICY_FILE} of {where}")
+        hint = f"gitcellar init writes {POLICY_FILE}; commit it to {protected.short}"
+        yield Finding("policy", "warning", f"there is no {POLICY_FILE} on {protected}, so the defaults hold", hint)
+    for other in find_other_policies(repository, protected):
+        hint = f"it holds once it is on {protected.short}, or bring that one here: git pull"
+        yield Finding("policy", "warning", f"{other} has another policy, which judges nothing", hint)
 
 
 def _examine_clone(repository: GitRepository) -> Iterator[Finding]:
@@ -128,6 +107,11 @@ def _examine_remote(repository: GitRepository, remote: str, states: dict[ModelNa
     listed = parse_listing(listing)
     there = {event.tag: event.object_id for events in listed.values() for event in events}
     yield from _examine_folders(listing, repository.list_tags())
+    head, _ = repository.read_remote_head(remote)
+    taken = find_protected(repository, remote)
+    if head is not None and head != taken.name and not repository.is_bare():
+        message = f"the default branch of {remote} is {head}, and this clone takes the policy of {taken.short}"
+        yield Finding("policy", "error", message, f"git remote set-head {remote} --auto")
     here = {e.tag: e.object_id for state in states.values() for e in state.events}
     missing, own = sorted(there.keys() - here.keys()), sorted(here.keys() - there.keys())
     moved = sorted(tag for tag in here.keys() & there.keys() if here[tag] != there[tag])
@@ -194,40 +178,6 @@ def _examine_dvc(repository: GitRepository) -> Iterator[Finding]:
         hint = f"dvc remote modify {remote.name} verify true"
         message = f"{remote.name} does not verify what it delivers; gitcellar get does, dvc pull does not"
         yield Finding("dvc remote", "warning", message, hint)
-
-
-def _prove_pre_commit(repository: GitRepository) -> Iterator[Finding]:
-    answer = GitHealth(repository.path).try_commit("artifacts.yaml", b"gitcellar-probe: [\n")
-    yield _proved("pre-commit hook", not answer.accepted, "gitcellar hook install pre-commit")
-
-
-def _prove_pre_push(repository: GitRepository, remote: str, name: str, probe: str) -> Iterator[Finding]:
-    # A dry run runs the pre-push hook, and nothing on the server.
-    repository.list_remote_refs(remote, ["HEAD"])  # so that a remote which does not answer is told apart
-    answer = GitHealth(repository.path).try_push(remote, f"{probe}:refs/tags/{name}", dry_run=True)
-    yield _proved("pre-push hook", not answer.accepted, "gitcellar hook install pre-push")
-
-
-def _prove_server(repository: GitRepository, remote: str, name: str, probe: str) -> Iterator[Finding]:
-    git = GitHealth(repository.path)
-    answer = git.try_push(remote, f"{probe}:refs/tags/{name}", dry_run=False)
-    if not answer.accepted and f" {name}:" in answer.output:
-        yield Finding("server", "ok", "refuses what breaks the policy")
-    elif not answer.accepted:
-        lines = [line for line in answer.output.split("\n") if "rejected" in line or line.startswith("remote:")]
-        yield Finding("server", "warning", f"refused the probe, and not as gitcellar does: {lines[0] if lines else ''}")
-    else:
-        hint = "on the server: gitcellar hook install --server; on GitHub: gitcellar rulesets github"
-        yield Finding("server", "error", "let a tag in that breaks the policy", hint)
-        if not git.try_push(remote, f":refs/tags/{name}", dry_run=False).accepted:
-            message = f"the probe {name} could not be taken back"
-            yield Finding("server", "error", message, f"git push --no-verify {remote} :refs/tags/{name}")
-
-
-def _proved(subject: str, refused: bool, hint: str) -> Finding:
-    if refused:
-        return Finding(subject, "ok", "refuses what breaks the policy")
-    return Finding(subject, "error", "let through what breaks the policy", hint)
 
 
 def _count(tags: list[str], where: str) -> str:

@@ -5,32 +5,84 @@ May import core, policy and store.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from gitcellar.core.documents import MAX_BYTES, DocumentError, Fault
+from gitcellar.core.errors import NotFoundError, WorldError
 from gitcellar.policy.config import FILE, Policy, parse_policy
 from gitcellar.policy.people import SIGNERS_FILE
 from gitcellar.store.git import GitRepository
+from gitcellar.store.git_errors import GitError
+from gitcellar.store.work_files import read_work_files
 
-_MAIN = ("main", "master")  # where HEAD names no branch that exists
+BRANCHES = "refs/heads/"
 
 
-def find_protected(repository: GitRepository, remote: str | None = "origin") -> str | None:
-    """The ref of the branch whose policy judges: the remote's default branch, where this clone knows it, or HEAD.
+class UnknownBranchError(NotFoundError):
+    """It is not known for certain which branch has the policy, so nothing can be judged."""
 
-    Without a remote, on the server itself, it is HEAD, or the main branch where HEAD names none that exists.
+
+@dataclass(frozen=True, slots=True)
+class ProtectedBranch:
+    """The branch whose policy judges.
+
+    `name` is its full name in the repository that is pushed to. `ref` is where it is read here, and `commit` what that
+    ref holds; None where the branch does not exist yet.
     """
-    # HEAD's branch by its full name: of a HEAD without one, git would take a tag called HEAD.
-    heads = [repository.find_branch("HEAD") or "HEAD", *(f"refs/heads/{name}" for name in _MAIN)]
-    if remote is not None:
-        heads = [f"refs/remotes/{remote}/{name}" for name in ("HEAD", *_MAIN)] + heads
-    found = repository.find_refs(heads)
-    return next((head for head in heads if head in found), None)
+
+    name: str
+    ref: str
+    commit: str | None
+
+    @property
+    def short(self) -> str:
+        """The branch as people type it: `main`."""
+        return self.name.removeprefix(BRANCHES)
+
+    def __str__(self) -> str:
+        """Where a policy was read from: `origin/main at 7eb1220`."""
+        where = self.ref.removeprefix(BRANCHES).removeprefix("refs/remotes/")
+        return f"{where} at {self.commit[:7]}" if self.commit else f"{where}, which has no commit yet"
 
 
-def find_protected_branch(repository: GitRepository, remote: str | None = "origin") -> str | None:
-    """The branch on the remote, or without one here, whose policy judges: `refs/heads/main`. None where none exists."""
-    protected = find_protected(repository, remote)
-    full = repository.find_branch(protected) if protected else repository.find_branch("HEAD")
-    return full.replace(f"refs/remotes/{remote}/", "refs/heads/", 1) if full else None
+def find_protected(repository: GitRepository, remote: str | None = "origin") -> ProtectedBranch:
+    """The branch whose policy judges: of a clone, the remote's default branch; of a bare repository, its HEAD.
+
+    A clone that does not know the default branch asks the remote and remembers the answer in `refs/remotes/`, as `git
+    clone` does. Before anything was fetched it is the branch that is checked out. Raise UnknownBranchError where it is
+    not known for certain, and WorldError where the remote cannot be asked.
+    """
+    # Anybody may push refs/remotes/ to a bare repository, so they say nothing there.
+    if remote is None or repository.is_bare():
+        return _require_born(repository, find_head(repository))
+    return _find_remembered(repository, remote) or _find_checked_out(repository, remote) or _ask(repository, remote)
+
+
+def ask_protected(repository: GitRepository, remote: str) -> ProtectedBranch:
+    """As `find_protected`, but never the branch that is checked out: in CI that may be the commit under judgement."""
+    if repository.is_bare() or repository.find_remote_url(remote) is None:
+        return find_protected(repository, remote)
+    return _find_remembered(repository, remote) or _ask(repository, remote)
+
+
+def find_head(repository: GitRepository) -> ProtectedBranch:
+    """The branch that HEAD names, whether it exists or not. Raise UnknownBranchError where HEAD names no branch."""
+    branch = _find_branch_of_head(repository)
+    if branch is None:
+        message = "HEAD is on no branch, so it is not known which policy judges"
+        raise UnknownBranchError(message, hint=f"git symbolic-ref HEAD {BRANCHES}BRANCH, with the protected branch")
+    return ProtectedBranch(branch, branch, repository.list_ref_ids(branch).get(branch))
+
+
+def explain_unborn(head: ProtectedBranch, branches: Sequence[str]) -> UnknownBranchError:
+    """Why nothing can be judged by a HEAD whose branch does not exist, beside `branches` that do, and what to do."""
+    if not branches:
+        message = f"HEAD names {head.short}, which does not exist yet: its first push writes the policy"
+        return UnknownBranchError(message, hint=f"push {head.short} first, without tags")
+    message = f"HEAD names {head.short}, which does not exist, so it is not known which policy judges"
+    meant = branches[0] if len(branches) == 1 else f"{BRANCHES}BRANCH"
+    return UnknownBranchError(message, hint=f"on the server: git symbolic-ref HEAD {meant}")
 
 
 def read_policy(repository: GitRepository, remote: str | None = "origin") -> Policy:
@@ -38,27 +90,32 @@ def read_policy(repository: GitRepository, remote: str | None = "origin") -> Pol
 
     Never the work tree's, for then whoever breaks a rule could loosen it in the same breath.
     """
-    protected = find_protected(repository, remote)
-    return Policy() if protected is None else read_policy_at(repository, protected)
+    return read_policy_of(repository, find_protected(repository, remote))
+
+
+def read_policy_of(repository: GitRepository, protected: ProtectedBranch) -> Policy:
+    """The policy of a branch; the default one where the branch does not exist yet or has no file."""
+    return Policy() if protected.commit is None else read_policy_at(repository, protected.commit)
 
 
 def fetch_policy(repository: GitRepository) -> Policy:
-    """The policy that judges on the remote of what was cloned; the default one of a cellar without a commit.
+    """The policy that judges on the remote of what was cloned; the default one of a repository without any ref.
 
     Raise GitError where it cannot be had: a default in its place would let through what it refuses.
     """
-    heads = ["HEAD", *(f"refs/heads/{name}" for name in _MAIN)]
-    there = repository.list_remote_refs("origin", heads)
-    if not there:
+    head, branches = repository.read_remote_head("origin")
+    if head is None and not branches and not repository.list_ref_ids("refs/"):
         return Policy()
-    repository.fetch("origin", [f"{next(iter(there))}:refs/remotes/origin/HEAD"], depth=1, blobs=False)
-    return read_policy(repository, "origin")
+    if head is None:
+        raise _unnamed("the repository", branches)
+    repository.fetch("origin", [f"{head}:{head}"], depth=1, blobs=False)
+    return read_policy_at(repository, head)
 
 
 def find_policy_blob(repository: GitRepository, remote: str | None = "origin") -> str | None:
     """The id of the policy's file as it judges; None where there is none."""
     protected = find_protected(repository, remote)
-    return find_policy_blobs(repository, protected)[0] if protected else None
+    return find_policy_blobs(repository, protected.commit)[0] if protected.commit else None
 
 
 def find_policy_blobs(repository: GitRepository, tree: str) -> tuple[str | None, str | None]:
@@ -79,3 +136,81 @@ def read_policy_at(repository: GitRepository, tree: str) -> Policy:
             raise DocumentError([Fault(file, 1, (), f"the file has {size} bytes, and {MAX_BYTES} are the most")])
     found = repository.read_blobs(tree, [FILE, SIGNERS_FILE])
     return parse_policy(found.get(FILE, b""), signers=found.get(SIGNERS_FILE, b""))
+
+
+def find_other_policies(repository: GitRepository, protected: ProtectedBranch) -> list[str]:
+    """Where here another policy stands than on the protected branch: `the work tree`, `the local branch main`."""
+    judging = _read_files(repository, protected.commit)
+    found: list[str] = []
+    root = repository.find_root()
+    here = read_work_files(root, (FILE, SIGNERS_FILE), most=MAX_BYTES) if root is not None else None
+    if here is not None and _unify(here) != judging:
+        found.append("the work tree")
+    local = repository.list_ref_ids(protected.name).get(protected.name)
+    if local is not None and local != protected.commit and _read_files(repository, local) != judging:
+        found.append(f"the local branch {protected.short}")
+    return found
+
+
+def _read_files(repository: GitRepository, commit: str | None) -> dict[str, bytes]:
+    return _unify(repository.read_blobs(commit, (FILE, SIGNERS_FILE)) if commit else {})
+
+
+def _unify(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Files as they compare: git may write a work tree with other line ends than the commit has (gitattributes(5))."""
+    return {file: content.replace(b"\r\n", b"\n") for file, content in files.items()}
+
+
+def _require_born(repository: GitRepository, head: ProtectedBranch) -> ProtectedBranch:
+    """HEAD's branch. Raise UnknownBranchError in a bare repository where it does not exist."""
+    if head.commit is None and repository.is_bare():
+        raise explain_unborn(head, sorted(repository.list_ref_ids(BRANCHES)))
+    return head
+
+
+def _find_branch_of_head(repository: GitRepository) -> str | None:
+    branch = repository.find_branch("HEAD")
+    return branch if branch is not None and branch.startswith(BRANCHES) else None
+
+
+def _find_remembered(repository: GitRepository, remote: str) -> ProtectedBranch | None:
+    """The remote's default branch as this clone knows it; None where it does not."""
+    folder = f"refs/remotes/{remote}/"
+    # A plain ref of that name is a branch called HEAD, which anybody may push and every fetch brings.
+    found = repository.find_symbolic_ref(f"{folder}HEAD")
+    if found is None or not found[0].startswith(folder):
+        return None
+    return ProtectedBranch(f"{BRANCHES}{found[0].removeprefix(folder)}", *found)
+
+
+def _find_checked_out(repository: GitRepository, remote: str) -> ProtectedBranch | None:
+    """The branch that is checked out, where there is no such remote or nothing was fetched from it; else None."""
+    if repository.find_remote_url(remote) is None:
+        return find_head(repository)
+    known = repository.list_ref_ids(f"refs/remotes/{remote}/") or _find_branch_of_head(repository) is None
+    return None if known else find_head(repository)
+
+
+def _ask(repository: GitRepository, remote: str) -> ProtectedBranch:
+    """The remote's answer, which is remembered. Where it is empty, the branch that is checked out."""
+    try:
+        head, branches = repository.read_remote_head(remote)
+    except GitError as error:
+        message = f"it is not known which branch of {remote} has the policy: {error.message}"
+        raise WorldError(message, hint=f"git remote set-head {remote} --auto, once {remote} answers") from error
+    if head is None and not branches:
+        return find_head(repository)
+    if head is None:
+        raise _unnamed(remote, branches)
+    tracked = f"refs/remotes/{remote}/{head.removeprefix(BRANCHES)}"
+    if tracked not in repository.list_ref_ids(tracked):
+        # In a full clone a depth would cut off history that is here.
+        repository.fetch(remote, [f"{head}:{tracked}"], depth=1 if repository.is_shallow() else None)
+    repository.write_symbolic_ref(f"refs/remotes/{remote}/HEAD", tracked)
+    return ProtectedBranch(head, tracked, repository.list_ref_ids(tracked)[tracked])
+
+
+def _unnamed(where: str, branches: Sequence[str]) -> UnknownBranchError:
+    meant = branches[0] if len(branches) == 1 else f"{BRANCHES}BRANCH"
+    message = f"HEAD of {where} names no branch that exists, so it is not known which policy judges"
+    return UnknownBranchError(message, hint=f"on the server: git symbolic-ref HEAD {meant}")

@@ -176,7 +176,9 @@ def _related(model: ModelName) -> list[ModelName]:
 
 
 def _remembered(clone: GitRepository, remote: str) -> dict[ModelName, str]:
-    """The tips that a remote had when it was fetched last."""
+    """The tips that a remote had when it was fetched last; none in a bare repository, where anybody may push them."""
+    if clone.is_bare():
+        return {}
     folder = f"{_TRACKED}/{remote}/"
     return _find_tips(clone.list_ref_ids(folder), folder)
 

@@ -12,8 +12,8 @@ from functools import cached_property
 from gitcellar.cellar.authority import Authority
 from gitcellar.cellar.evidence import Wanted, read_declarations
 from gitcellar.cellar.judging import Bearing, find_blocking, find_needed, find_unreachable, sort_declared
-from gitcellar.cellar.policies import find_protected_branch
-from gitcellar.cellar.policy_changes import APPROVALS, find_policy_approvals
+from gitcellar.cellar.policies import ProtectedBranch
+from gitcellar.cellar.policy_changes import APPROVALS, find_policy_approvals, goes_forward
 from gitcellar.cellar.push_batch import TAGS, TIPS, PushBatch, find_folders, find_model_of, find_tip_model
 from gitcellar.core.chain import leads_back
 from gitcellar.core.days import Day
@@ -30,6 +30,7 @@ from gitcellar.core.versions import Version
 from gitcellar.policy.change import (
     Act,
     Arrival,
+    BranchStep,
     Change,
     Declaration,
     ProposedHistory,
@@ -48,12 +49,14 @@ from gitcellar.store.git import GitRepository
 class Occasion:
     """When and where a push is judged. `remote` is where it goes, as seen from a clone; None on the server itself.
 
+    `protected` is the branch whose policy judges; None where what is there already is judged, and no branch moves.
     `whole` is False where one ref is shown at a time, as to the update hook: what comes with it is not known then.
     `now` is seconds UTC; None where what happened long ago is judged, each event at its own time.
     """
 
     policy: Policy
     day: Day
+    protected: ProtectedBranch | None
     remote: str | None = None
     whole: bool = True
     now: int | None = None
@@ -276,16 +279,37 @@ class _Gathering:
         model = find_model_of(pushed.ref)
         blocks = self.find_blocked(pushed) if model is None else None
         rules = self.rules_of(model)
+        branch = self.find_branch_step(pushed)
         approved = self.find_approvals(pushed, rules) if rules.policy_changes else None
-        return ProposedRef(pushed.ref, pushed.old, pushed.new, rules, model, blocks=blocks, policy_approved=approved)
+        return ProposedRef(
+            pushed.ref, pushed.old, pushed.new, rules, model, blocks=blocks, branch=branch, policy_approved=approved
+        )
+
+    def find_branch_step(self, pushed: PushedRef) -> BranchStep | None:
+        """What the push does to the branch whose policy judges, or beside it while the server has it not."""
+        protected = self.occasion.protected
+        if protected is None or not pushed.ref.startswith("refs/heads/"):
+            return None
+        if protected.commit is not None:
+            if pushed.ref != protected.name:
+                return None
+            return BranchStep(protected.name, forward=goes_forward(self.repository, pushed))
+        # A clone that knows nothing of the remote cannot tell which of its branches come first.
+        if self.occasion.remote is not None:
+            return None
+        if pushed.ref == protected.name:
+            return BranchStep(protected.name, beside=self.branches)
+        comes = any(p.ref == protected.name and p.new is not None for p in self.batch.pushed)
+        return None if comes or self.branches else BranchStep(protected.name)
 
     @cached_property
-    def protected_branch(self) -> str | None:
-        return find_protected_branch(self.repository, self.occasion.remote)
+    def branches(self) -> tuple[str, ...]:
+        """All branches that exist."""
+        return tuple(sorted(self.repository.list_ref_ids("refs/heads/")))
 
     def find_approvals(self, pushed: PushedRef, rules: ModelRules) -> tuple[str, ...] | None:
         """Who approved the policy that the protected branch would get; None where it gets no other."""
-        if pushed.ref != self.protected_branch:
+        if self.occasion.protected is None or pushed.ref != self.occasion.protected.name:
             return None
         beside = [p.new for p in self.batch.pushed if p.new and p.ref.startswith(f"{TAGS}{APPROVALS}")]
         return find_policy_approvals(self.repository, pushed, rules, self.occasion.day, beside)
@@ -295,8 +319,7 @@ class _Gathering:
         found = self.batch.objects.get(new)
         if found is None or find_model_of(f"{TAGS}{found.field}") != model:
             return TipStep(None, follows=False, known=False)
-        # One ref at a time says nothing of the tags beside it.
-        held = self.batch.find_held(model, after=True).get(found.field, None if self.occasion.whole else new)
+        held = self.batch.find_held(model, after=True).get(found.field)
         follows = pushed.old is None or leads_back(new, pushed.old, self.batch.links)
         return TipStep(found.field, follows, held == new)
 

@@ -70,11 +70,19 @@ class ExceptionRow(TypedDict):
 
 
 class PolicyDocument(TypedDict):
-    """`gitcellar policy --json`. `branch` is whose policy it is, null where there is none."""
+    """`gitcellar policy --json`. `branch` is whose policy it is, `ref` where it was read here.
+
+    `commit` is null where that branch has none yet; `written` is false where it has no policy, so the defaults hold.
+    `others` are the places here that have another policy, which judges nothing.
+    """
 
     schema: int
     model: str | None
-    branch: str | None
+    branch: str
+    ref: str
+    commit: str | None
+    written: bool
+    others: list[str]
     settings: list[SettingRow]
     exceptions: list[ExceptionRow]
 

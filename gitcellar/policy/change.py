@@ -206,11 +206,25 @@ class TipStep:
 
 
 @dataclass(frozen=True, slots=True)
+class BranchStep:
+    """What a push would do to the branch whose policy judges, or beside it while it does not exist.
+
+    `protected` is that branch's full name. `forward` where it would contain what it contains now. `beside` are the
+    branches that exist while it does not.
+    """
+
+    protected: str
+    forward: bool = False
+    beside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ProposedRef:
     """A ref that a push would create, move or delete, and which states no new fact of the registry.
 
     `old` and `new` are object ids, None where the ref does not exist before or after. `model` is whose it is, if any
-    model's. `blocks` is a registry tag that could not exist beside it. `step` is known of a tip.
+    model's. `blocks` is a registry tag that could not exist beside it. `step` is known of a tip, `branch` of the branch
+    whose policy judges, and of every other while that one does not exist.
     `policy_approved` are the people who approved the policy that the ref would bring; None where it brings no other.
     """
 
@@ -221,6 +235,7 @@ class ProposedRef:
     model: ModelName | None = None
     blocks: str | None = None
     step: TipStep | None = None
+    branch: BranchStep | None = None
     policy_approved: tuple[str, ...] | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ _EVENT_FORMAT = (
     + "%00"
 )
 _EVENT_FIELDS = 6
+# As git-check-ref-format(1) has it: a name from elsewhere becomes part of a refspec.
+_BRANCH = re.compile(r"refs/heads/[^\x00-\x20\x7f:*?\[\\^~]+")
 Key = TypeVar("Key")
 
 
@@ -121,10 +124,20 @@ class GitRepository(IdentityReader):
         found = self._text("symbolic-ref", "--quiet", "--", name, allow=(0, 1)).removesuffix("\n")
         return found or (name if name.startswith("refs/") else None)
 
+    def find_symbolic_ref(self, name: str) -> tuple[str, str] | None:
+        """The ref that a symbolic ref names and the object there; None where it is no symbolic ref, or dangles."""
+        lines = self._text("for-each-ref", "--format=%(refname) %(symref) %(objectname)", name).splitlines()
+        found = [line.split(" ") for line in lines]
+        return next(((target, object_id) for ref, target, object_id in found if ref == name and target), None)
+
     def list_ref_ids(self, *patterns: str) -> dict[str, str]:
         """The object id of every ref below the folders, or that matches the globs."""
         lines = split_lines(self._text("for-each-ref", "--format=%(objectname) %(refname)", *patterns))
         return {ref: object_id for object_id, ref in (line.split(" ", 1) for line in lines)}
+
+    def is_bare(self) -> bool:
+        """Whether this is a repository without a work tree, as servers have it."""
+        return self._text("rev-parse", "--is-bare-repository").strip() == "true"
 
     def is_shallow(self) -> bool:
         """Whether history was cut off when this repository was cloned."""
@@ -188,9 +201,9 @@ class GitRepository(IdentityReader):
         lines = "".join(f"{line}\n" for line in (*sorted(wanted), *(f"^{branch}" for branch in branches)))
         return wanted & set(self._text("rev-list", "--stdin", stdin=lines).split()) if wanted else set()
 
-    def find_last_change(self, commit: str, paths: Sequence[str]) -> str | None:
-        """The newest commit, from `commit` back, that changed one of `paths`; None where none did."""
-        return self._text("rev-list", "-1", commit, "--", *paths).strip() or None
+    def list_descendants(self, first: str, last: str) -> list[str]:
+        """The commits that descend from `first` and that `last` contains, `last` among them; empty without any."""
+        return self._text("rev-list", "--ancestry-path", f"{first}..{last}", "--").split()
 
     def list_changed(self, before: str, after: str) -> list[str]:
         """The paths that differ between two commits."""
@@ -287,6 +300,10 @@ class GitRepository(IdentityReader):
                 self._release([update.ref for update in updates], began)
             raise
 
+    def write_symbolic_ref(self, ref: str, target: str) -> None:
+        """Let one ref name another, as `git remote set-head` does."""
+        self._text("symbolic-ref", "--", ref, target)
+
     def _release(self, refs: Sequence[str], began: float) -> None:
         """Remove the locks that a git process of ours left on refs when a signal ended it: they block those names."""
         for ref in refs:
@@ -322,6 +339,14 @@ class GitRepository(IdentityReader):
         lines = split_lines(self._remote_text(remote, "ls-remote", UPLOAD_PACK, "--", remote, *refs))
         found = {ref: object_id for object_id, ref in (line.split("\t", 1) for line in lines)}
         return {ref: found[ref] for ref in refs if ref in found}
+
+    def read_remote_head(self, remote: str) -> tuple[str | None, list[str]]:
+        """The branch that the HEAD of a configured remote names, None without one that exists; and all its branches."""
+        output = self._remote_text(remote, "ls-remote", "--symref", "--", remote, "HEAD", "refs/heads/*")
+        lines = [line.split("\t", 1) for line in output.splitlines()]
+        branches = [ref for _, ref in lines if _BRANCH.fullmatch(ref)]
+        named = [said.removeprefix("ref: ") for said, ref in lines if ref == "HEAD" and said.startswith("ref: ")]
+        return (named[0] if named and named[0] in branches else None), sorted(branches)
 
     def push(self, remote: str, updates: Sequence[RefUpdate], *, leases: Mapping[str, str]) -> list[PushedRef]:
         """Push objects to refs, all or none. A ref of `leases` must hold that value on the remote (empty: be new).

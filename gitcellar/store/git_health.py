@@ -5,6 +5,7 @@ May import core and store.git_runner.
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,12 @@ class Answer:
 
     accepted: bool
     output: str
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why each ref of a push was refused, in the order in which they were pushed: git-push(1), --porcelain."""
+        lines = [line.split("\t") for line in self.output.splitlines()]
+        return [line[2] for line in lines if len(line) == 3 and line[0] == "!"]
 
 
 class GitHealth(GitRunner):
@@ -43,6 +50,17 @@ class GitHealth(GitRunner):
         how = "--dry-run" if dry_run else "--no-verify"
         options = (RECEIVE_PACK, "--porcelain", "--no-follow-tags", how)
         return self._try("push", *options, "--end-of-options", remote, refspec)
+
+    def try_push_in_vain(self, remote: str, commit: str, *refspecs: str) -> Answer:
+        """Push refspecs so that the server's hooks judge them and none can land.
+
+        They go in one atomic push with two branches of which one would be the other's folder: git runs its hooks, and
+        then cannot lock both. Tried with git 2.39.
+        """
+        branch = f"refs/heads/gitcellar-probe-{secrets.token_hex(4)}"
+        specs = [*refspecs, f"{commit}:{branch}", f"{commit}:{branch}/below"]
+        how = ("--porcelain", "--no-follow-tags", "--no-verify", "--atomic")
+        return self._try("push", *how, "--end-of-options", remote, *specs)
 
     def try_commit(self, path: str, content: bytes) -> Answer:
         """Run the pre-commit hook over an index of its own in which `path` has that content. Nothing is committed."""

@@ -78,14 +78,14 @@ ATTACKS: dict[str, tuple[Callable[[Bench], str], str, set[str], str]] = {
         lambda b: git(b.work, "rev-parse", "vit-l/base#staging#1"), "vit-l/base#staging#2", {"V007", "V014"}, "replayed",
     ),
     "bytes after a signature": (
-        lambda b: write_object(b, sign(b, claim(b), "ada") + "Role: safety\n"), CLAIM, {"A001", "A004", "A008"}, "forged",
+        lambda b: write_object(b, sign(b, claim(b), "ada") + "Role: safety\n"), CLAIM, {"A001", "A004", "A009"}, "forged",
     ),
     "a signature of other bytes": (
         lambda b: write_object(b, sign(b, claim(b), "ada").replace("Against: 0", "Against: 1")),
-        CLAIM, {"A001", "A004", "A008"}, "forged",
+        CLAIM, {"A001", "A004", "A009"}, "forged",
     ),
     "a second signature": (
-        lambda b: write_object(b, sign(b, sign(b, claim(b), "ada"), "ben")), CLAIM, {"A001", "A004", "A008"}, "forged",
+        lambda b: write_object(b, sign(b, sign(b, claim(b), "ada"), "ben")), CLAIM, {"A001", "A004", "A009"}, "forged",
     ),
     "nobody's signature": (lambda b: write_object(b, claim(b)), CLAIM, {"A001", "A004"}, "unsigned"),
     "a stranger's signature": (

@@ -9,8 +9,13 @@ from typing import Any
 
 import pytest
 
+from gitcellar.cellar.enforcement import prove_enforcement
+from gitcellar.cellar.health import examine
+from gitcellar.cellar.hooks import install_hooks
 from gitcellar.core.shims import MARK
+from gitcellar.store.git import GitRepository
 from tests.support.cellars import Bench, make_bench, tag
+from tests.support.people import STAGES, make_peopled
 from tests.support.processes import run
 
 OUTPUT = {"scores": {"dtype": "float32", "shape": ["batch", 10]}}
@@ -199,8 +204,24 @@ def test_policy_says_what_applies_and_which_line_said_so(tmp_path: Path) -> None
     ]
     assert bench.gitcellar("policy", "bert/base", "--plain").out.splitlines()[0] == "scheme\tcellar\t**\tdefault"
     everything = bench.gitcellar("policy")
-    assert everything.err == "Policy: gitcellar.yaml of main\n"
+    assert everything.err == f"Policy: gitcellar.yaml of origin/main at {bench.git('rev-parse', 'HEAD')[:7]}\n"
     assert everything.out.splitlines()[1].split() == ["stages", '["dev",', '"live"]', "**", "line", "1"]
+
+
+def test_policy_names_what_it_read_and_where_another_one_stands(bench: Bench) -> None:
+    judging = bench.git("rev-parse", "HEAD")
+    (bench.work / "gitcellar.yaml").write_text("stages: [live]\n")
+    bench.commit("another policy")
+    (bench.work / "gitcellar.yaml").write_text("stages: [other]\n")
+    assert bench.gitcellar("policy", "--plain").out == 'stages\t["staging", "production", "archived"]\t**\tline 1\n'
+    assert bench.gitcellar("policy").err.splitlines() == [
+        f"Policy: gitcellar.yaml of origin/main at {judging[:7]}",
+        "Warning: the work tree has another policy, which judges nothing",
+        "Warning: the local branch main has another policy, which judges nothing",
+    ]
+    found = json.loads(bench.gitcellar("policy", "--json").out)
+    assert (found["branch"], found["ref"], found["commit"]) == ("refs/heads/main", "refs/remotes/origin/main", judging)
+    assert (found["written"], found["others"]) == (True, ["the work tree", "the local branch main"])
 
 
 # Contracts
@@ -310,7 +331,9 @@ def test_the_doctor_says_that_defaults_hold_and_what_does_not_answer(tmp_path: P
     bench.git("remote", "set-url", "origin", str(tmp_path / "gone.git"))
     (bench.work / ".dvc/config").write_text("")
     found = findings(bench)
-    assert found["policy"] == ["main has no gitcellar.yaml, so the defaults hold"]
+    assert found["policy"] == [
+        f"there is no gitcellar.yaml on origin/main at {bench.git('rev-parse', 'HEAD')[:7]}, so the defaults hold"
+    ]
     assert found["remote"][0].startswith("there is no git repository at origin")
     assert found["dvc remote"] == ["DVC has no remote for this cellar"]
 
@@ -322,32 +345,81 @@ def test_a_tag_in_the_way_of_a_rack_is_told_before_a_fetch_fails(guarded: Bench)
     assert findings(other)["names"] == ["vit-l stands where the folder of vit-l/base@1.0 must"]
 
 
+def test_a_clone_that_takes_the_policy_of_a_former_default_branch_is_told(bench: Bench) -> None:
+    bench.git("push", "-q", "origin", "main:trunk")
+    run(bench.remote, "git", "symbolic-ref", "HEAD", "refs/heads/trunk")
+    told = [finding for finding in examine(bench.repository, "origin") if finding.subject == "policy"]
+    assert [(f.level, f.message, f.hint) for f in told if f.level != "ok"] == [
+        (
+            "error",
+            "the default branch of origin is refs/heads/trunk, and this clone takes the policy of main",
+            "git remote set-head origin --auto",
+        )
+    ]
+
+
 def test_a_shallow_clone_is_told(guarded: Bench, tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "-q", "--depth=1", guarded.url, str(tmp_path / "shallow")], check=True)
     done = run(tmp_path / "shallow", "gitcellar", "doctor", "--plain")
     assert "clone\terror\tit is shallow" in done.out
 
 
-def test_enforcement_is_proved_by_offering_what_must_be_refused(guarded: Bench) -> None:
-    assert findings(guarded, "--enforcement") == {"CI": ["cannot be proved from here"]}
+HARM = ["a tip that names no event", "the deletion of a tag", "a tag that moves"]
+PROBES = ["a version that nobody declared", *HARM]
+
+
+def refs_of(*folders: Path) -> list[str]:
+    return [run(folder, "git", "for-each-ref").out for folder in folders]
+
+
+@pytest.mark.parametrize("hook", ["pre-receive", "update"])
+def test_enforcement_is_proved_by_offering_what_must_be_refused(guarded: Bench, hook: str) -> None:
+    (guarded.remote / "hooks/pre-receive").unlink()
+    install_hooks(GitRepository(guarded.remote), [hook])
+    before = refs_of(guarded.work, guarded.remote)
+    shut = prove_enforcement(guarded.repository, "origin")
+    assert [(f.subject, f.message) for f in shut if f.level != "ok"] == [("CI", "cannot be proved from here")]
+    assert [f.message for f in shut if f.subject == "server"] == [f"refuses {what}" for what in PROBES]
+    assert refs_of(guarded.work, guarded.remote) == before
+
+
+def test_an_open_door_is_told_by_what_it_lets_in_and_nothing_stays(guarded: Bench) -> None:
     (guarded.remote / "hooks/pre-receive").unlink()
     assert guarded.gitcellar("hook", "uninstall").status == 0
-    bad = findings(guarded, "--enforcement")
-    assert bad == {
-        "pre-commit hook": ["let through what breaks the policy"],
-        "pre-push hook": ["let through what breaks the policy"],
-        "server": ["let a tag in that breaks the policy"],
+    before = refs_of(guarded.work, guarded.remote)
+    assert findings(guarded, "--enforcement") == {
+        "pre-commit hook": ["lets in a manifest that cannot be read"],
+        "pre-push hook": [f"lets in {what}" for what in PROBES],
+        "server": [f"lets in {what}" for what in PROBES],
         "CI": ["cannot be proved from here"],
     }
-    for folder in (guarded.work, guarded.remote):
-        refs = subprocess.run(["git", "for-each-ref"], cwd=folder, capture_output=True, check=True).stdout
-        assert b"probe" not in refs
+    assert refs_of(guarded.work, guarded.remote) == before
+
+
+def test_a_hook_that_judges_versions_alone_is_told_by_the_rest(guarded: Bench) -> None:
+    hook = guarded.remote / "hooks/pre-receive"
+    shim = hook.read_text()
+    hook.write_text("#!/bin/sh\ngrep '/base@9.9$' > seen || exit 0\n" + shim.replace('-- "$@"', '-- "$@" < seen'))
+    assert findings(guarded, "--enforcement")["server"] == [f"lets in {what}" for what in HARM]
+
+
+def test_a_policy_that_needs_approvals_is_probed_with_a_branch_that_goes_back(tmp_path: Path) -> None:
+    bench = make_peopled(tmp_path / "cellar", policy=f"{STAGES}policy_changes: {{count: 1}}\n")
+    before = refs_of(bench.work, bench.remote)
+    probed = [f for f in prove_enforcement(bench.repository, "origin") if f.subject == "server"]
+    assert (probed[-1].level, probed[-1].message) == ("ok", "refuses a branch with the policy that goes back")
+    (bench.remote / "hooks/pre-receive").unlink()
+    probed = [f for f in prove_enforcement(bench.repository, "origin") if f.subject == "server"]
+    assert (probed[-1].level, probed[-1].message) == ("error", "lets in a branch with the policy that goes back")
+    assert refs_of(bench.work, bench.remote) == before
 
 
 def test_a_server_that_refuses_for_reasons_of_its_own_is_told_apart(guarded: Bench) -> None:
     hook = guarded.remote / "hooks/pre-receive"
     hook.write_text("#!/bin/sh\necho closed today >&2\nexit 1\n")
-    assert findings(guarded, "--enforcement")["server"][0].startswith("refused the probe, and not as gitcellar does:")
+    said = findings(guarded, "--enforcement")["server"]
+    assert len(said) == 1
+    assert said[0].startswith("refuses a version that nobody declared, and not as gitcellar does:")
 
 
 # For other machines

@@ -402,11 +402,18 @@ def test_no_other_ref_passes_for_the_branch_that_has_the_policy(tmp_path: Path) 
     loose = bench.git("rev-parse", "HEAD")
     git(bench.remote, "symbolic-ref", "HEAD", "refs/heads/trunk")
     git(bench.remote, "update-ref", "-d", "refs/heads/main")
-    assert bench.gitcellar("hook", "install", "--server", "-C", str(bench.remote)).status == 0
     for ref in ("refs/tags/HEAD", "refs/tags/refs/heads/trunk", "refs/heads/refs/heads/main"):
         git(bench.remote, "update-ref", ref, loose)
+    installed = bench.gitcellar("hook", "install", "--server", "-C", str(bench.remote))
+    assert installed.status == 0
+    assert "Warning: HEAD names trunk, which does not exist" in installed.err
     tag(bench, "vit-l/base@1.0")
-    assert reasons(push(bench, "vit-l/base@1.0")) == ["M001 vit-l/base@1.0"]
+    refused = push(bench, "vit-l/base@1.0", options=("--no-verify",))
+    assert refused.status == 1
+    assert (
+        "remote: Error: HEAD names trunk, which does not exist, so it is not known which policy judges" in refused.err
+    )
+    assert "remote: Hint: on the server: git symbolic-ref HEAD refs/heads/refs/heads/main" in refused.err
 
 
 def test_a_replaced_object_is_judged_by_what_it_is(guarded: Bench) -> None:
@@ -414,7 +421,8 @@ def test_a_replaced_object_is_judged_by_what_it_is(guarded: Bench) -> None:
     (guarded.work / "gitcellar.yaml").write_text("rules: {V003: off, V005: off, L003: off}\n")
     guarded.commit("loosen the rules")
     new = guarded.git("rev-parse", "HEAD")
-    guarded.git("push", "-q", "--no-verify", "origin", f"HEAD:refs/replace/{old}")
+    assert reasons(push(guarded, f"HEAD:refs/replace/{old}", options=("--no-verify",))) == [f"N007 refs/replace/{old}"]
+    git(guarded.remote, "fetch", "-q", str(guarded.work), f"HEAD:refs/replace/{old}")
     assert git(guarded.remote, "show", f"{old}:gitcellar.yaml") == git(guarded.remote, "show", f"{new}:gitcellar.yaml")
     gap(guarded)
     assert push(guarded, "vit-l/base@1.3", options=("--no-verify",)).status == 1
@@ -520,6 +528,11 @@ def test_own_acts_pass_the_update_hook(guarded: Bench) -> None:
     assert guarded.gitcellar("assign", "vit-l/base", "staging", "--push").status == 0
     tag(guarded, "vit-l/base@1.5")
     assert push(guarded, "vit-l/base@1.5", options=("--no-verify",)).status == 1
+
+
+def test_installing_the_update_hook_says_what_it_cannot_tell(guarded: Bench) -> None:
+    said = guarded.gitcellar("hook", "install", "update", "-C", str(guarded.remote)).err
+    assert "Warning: update sees one ref at a time: it cannot tell how many tags come at once (S005)" in said
 
 
 def test_a_sha256_repository_is_judged_too(tmp_path: Path) -> None:

@@ -158,7 +158,13 @@ def test_a_policy_that_cannot_be_had_is_no_policy_that_allows(lived: Bench) -> N
     unsigned = suspected(lived, "--repo", lived.url)
     assert {code for code, _ in unsigned} == {"unsigned"}
     git(lived.remote, "symbolic-ref", "HEAD", "refs/heads/trunk")
-    assert suspected(lived, "--repo", lived.url) == unsigned
+    unknown = lived.gitcellar("verify", "--repo", lived.url)
+    assert (unknown.status, unknown.out) == (3, "")
+    assert unknown.err.splitlines() == [
+        "Error: HEAD of the repository names no branch that exists, so it is not known which policy judges",
+        "Hint: on the server: git symbolic-ref HEAD refs/heads/main",
+    ]
+    git(lived.remote, "symbolic-ref", "HEAD", "refs/heads/main")
     (lived.remote / "refs/heads/main").write_text("f" * 40)
     assert lived.gitcellar("verify", "--repo", lived.url).status == 4
 

@@ -26,6 +26,7 @@ from gitcellar.policy.change import (
     NOT_READ,
     Act,
     Arrival,
+    BranchStep,
     Change,
     Declaration,
     ProposedHistory,
@@ -292,6 +293,12 @@ ALLOWED: dict[str, Judged] = {
     "an old name of no pattern": registration("vit-l/base", "1.1", "1.0", rules=ModelRules(names=("bert/*",))),
     "an annotated tag": pushed(registration("vit-l/base", "1.0")),
     "a claim about a version's tag": pushed(claimed("evaluated.fairness"), target="tag"),
+    "the first branch": ref("refs/heads/main", branch=BranchStep("refs/heads/main")),
+    "the branch with the policy goes forward": replace(
+        ref("refs/heads/main", OLD, branch=BranchStep("refs/heads/main", forward=True)), rules=QUORUM
+    ),
+    "it goes back where nobody is asked": ref("refs/heads/main", OLD, branch=BranchStep("refs/heads/main")),
+    "a ref of a clone that is taken away": ref("refs/remotes/origin/main", OLD, None),
     "another policy that two approved": replace(
         ref("refs/heads/main", OLD), rules=QUORUM, policy_approved=("ada", "ben")
     ),
@@ -568,6 +575,29 @@ REFUSED: dict[str, tuple[Judged, list[str]]] = {
         ratified("ada"),
         ["A003 vit-l/base@1.0=ratified.production#3: 1 more approval in the role safety"],
     ),
+    "a branch before the one with the policy": (
+        ref("refs/heads/work", branch=BranchStep("refs/heads/main")),
+        ["A008 refs/heads/work: HEAD names main, which does not exist yet and comes first"],
+    ),
+    "the branch with the policy beside others": (
+        ref("refs/heads/master", branch=BranchStep("refs/heads/master", beside=("refs/heads/main",))),
+        ["A008 refs/heads/master: its policy would judge from now on, and main exists already"],
+    ),
+    "the branch with the policy is deleted": (
+        ref("refs/heads/main", OLD, None, branch=BranchStep("refs/heads/main")),
+        ["A008 refs/heads/main: the branch with the policy is never deleted"],
+    ),
+    "the branch with the policy goes back": (
+        replace(ref("refs/heads/main", OLD, branch=BranchStep("refs/heads/main")), rules=QUORUM),
+        ["A008 refs/heads/main: it would go back: fffffff does not contain eeeeeee"],
+    ),
+    "a ref of a clone": (
+        ref("refs/remotes/origin/main"),
+        ["N007 refs/remotes/origin/main: such a ref belongs to a clone or to the server, and is not pushed"],
+    ),
+    "a branch called HEAD": (
+        ref("refs/heads/HEAD"), ["N007 refs/heads/HEAD: such a ref belongs to a clone or to the server, and is not pushed"],
+    ),
     "another policy that one of two approved": (
         replace(ref("refs/heads/main", OLD), rules=QUORUM, policy_approved=("ada",)),
         ["A006 refs/heads/main: the policy that it brings needs 1 more approval"],
@@ -757,7 +787,7 @@ REFUSED: dict[str, tuple[Judged, list[str]]] = {
     ),
     "a signature that does not fit": (
         written(pushed(registration("vit-l/base", "1.0")), forgery="has a signature that does not fit"),
-        ["A008 vit-l/base@1.0: it has a signature that does not fit"],
+        ["A009 vit-l/base@1.0: it has a signature that does not fit"],
     ),
     "a word of Windows": (
         registration("vit-l/nul.old", "1.0.0", rules=SEMVER), ["N003 vit-l/nul.old: Windows allows no file named 'nul.old'"],

@@ -82,7 +82,7 @@ def check(
 
 
 @click.command()
-@click.option("--enforcement", is_flag=True, help="Prove which layers refuse, by really offering each a bad tag.")
+@click.option("--enforcement", is_flag=True, help="Prove which layers refuse, by offering each what it must refuse.")
 @click.option("--remote", metavar="NAME", default="origin", show_default=True, help="The remote to look at.")
 @as_json
 @as_plain
@@ -91,15 +91,16 @@ def check(
 def doctor(context: click.Context, enforcement: bool, remote: str, as_json: bool, as_plain: bool) -> None:
     """Look for what has gone wrong for somebody before, and say what to do.
 
-    With --enforcement each layer is offered a tag that it must refuse: the pre-commit hook, the pre-push hook, and
-    the server by a real push. Where a layer lets it in, it is taken back.
+    With --enforcement each layer is offered what it must refuse: the pre-commit hook, the pre-push hook, and the
+    server by real pushes. A version that gets in is taken back; what could do harm is pushed so that it cannot land.
 
     \b
     Examples:
       gitcellar doctor
       gitcellar doctor --enforcement --remote origin
     """
-    from gitcellar.cellar.health import examine, prove_enforcement
+    from gitcellar.cellar.enforcement import prove_enforcement
+    from gitcellar.cellar.health import examine
 
     repository = find_repository(context)
     findings = prove_enforcement(repository, remote) if enforcement else examine(repository, remote)

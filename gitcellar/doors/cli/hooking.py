@@ -11,13 +11,17 @@ import click
 from gitcellar.cellar import hooks
 from gitcellar.core.pushes import parse_pre_push, parse_pre_receive, parse_update
 from gitcellar.core.rulesets import github_ruleset
-from gitcellar.core.shims import HOOKS
+from gitcellar.core.shims import HOOKS, SERVER
 from gitcellar.doors.cli.options import find_repository, in_path
 from gitcellar.doors.cli.output import print_json, say
 from gitcellar.doors.cli.verdicts import require_ok
 
 _chained = click.option(
     "--chained", type=click.Path(path_type=Path), help="Run this hook first, where it is there, with the same input."
+)
+_UPDATE = (
+    "update sees one ref at a time: it cannot tell how many tags come at once (S005), nor whether a tag comes with its "
+    "tip (A007); install pre-receive instead where the server runs it"
 )
 _args = click.argument("args", nargs=-1, type=click.UNPROCESSED)
 
@@ -104,8 +108,8 @@ def pre_receive(context: click.Context, chained: Path | None, args: tuple[str, .
 def update(context: click.Context, chained: Path | None, args: tuple[str, ...]) -> None:
     """Judge one ref of a push on a server: REF OLD NEW.
 
-    For a server that runs no pre-receive. It sees one ref at a time, so what belongs together has to be pushed one
-    after the other.
+    For a server that runs no pre-receive. It sees one ref at a time, so what belongs together is pushed one after the
+    other. It cannot tell how many tags come at once (S005), nor whether a tag comes with its tip (A007).
 
     \b
     Examples:
@@ -114,7 +118,7 @@ def update(context: click.Context, chained: Path | None, args: tuple[str, ...]) 
     if len(args) != 3:
         raise click.UsageError("update takes REF OLD NEW")
     _run_first(chained, args, b"")
-    require_ok(hooks.judge_pre_receive(find_repository(context), [parse_update(*args)], whole=False))
+    require_ok(hooks.judge_update(find_repository(context), parse_update(*args)))
 
 
 @hook.command("install")
@@ -135,9 +139,16 @@ def install(context: click.Context, names: tuple[str, ...], server: bool) -> Non
     """
     if names and server:
         raise click.UsageError("name hooks, or say --server, not both")
-    for place, changed in hooks.install_hooks(find_repository(context), names, server=server):
+    repository = find_repository(context)
+    for place, changed in hooks.install_hooks(repository, names, server=server):
         where = os.path.relpath(place)
         say("Installed" if changed else "Nothing to do", where if changed else f"{where} is current")
+    if "update" in names:
+        say("Warning", _UPDATE)
+    doubt = hooks.find_doubt(repository) if server or set(names) & set(SERVER) else None
+    if doubt is not None:
+        say("Warning", doubt.message)
+        say("Hint", doubt.hint or "")
 
 
 @hook.command("uninstall")

@@ -14,7 +14,7 @@ import click
 from gitcellar.cellar.describing import read_description
 from gitcellar.cellar.freezing import lift_freeze, write_freeze
 from gitcellar.cellar.gating import weigh_passage
-from gitcellar.cellar.policies import find_protected_branch, read_policy
+from gitcellar.cellar.policies import find_other_policies, find_protected, read_policy_of
 from gitcellar.cellar.rows import SCHEMA
 from gitcellar.cellar.verdict_rows import ContractDocument, ExceptionRow, GateDocument, GateRow, PolicyDocument
 from gitcellar.core.contract import compare_contracts
@@ -165,12 +165,13 @@ def policy(context: click.Context, model: str | None, remote: str, as_json: bool
       gitcellar policy vit-l/projectA
     """
     repository = find_repository(context)
-    found = read_policy(repository, remote)
+    protected = find_protected(repository, remote)
+    found = read_policy_of(repository, protected)
+    others = find_other_policies(repository, protected)
     name = parse_model_name(model) if model else None
     settings = list(found.settings_of(name).values()) if name else list(found.settings())
     exceptions = [e for e in found.exceptions if name is None or e.covers(e.rule, name.text, "")]
     today = read_today()
-    branch = find_protected_branch(repository, remote)
     rows: list[ExceptionRow] = [
         {
             "rule": e.rule,
@@ -186,7 +187,11 @@ def policy(context: click.Context, model: str | None, remote: str, as_json: bool
         document: PolicyDocument = {
             "schema": SCHEMA,
             "model": model,
-            "branch": branch,
+            "branch": protected.name,
+            "ref": protected.ref,
+            "commit": protected.commit,
+            "written": found.is_written,
+            "others": others,
             "settings": [{"key": s.key, "value": s.value, "line": s.line, "match": s.match} for s in settings],
             "exceptions": rows,
         }
@@ -203,7 +208,12 @@ def policy(context: click.Context, model: str | None, remote: str, as_json: bool
         return
     if lines:
         print_table(("setting", "value", "for", "said by"), lines)
-    say("Policy", f"gitcellar.yaml of {branch.removeprefix('refs/heads/')}" if branch else "there is no branch yet")
+    if found.is_written:
+        say("Policy", f"gitcellar.yaml of {protected}")
+    else:
+        say("Policy", f"the defaults, for there is no gitcellar.yaml on {protected}")
+    for other in others:
+        say("Warning", f"{other} has another policy, which judges nothing")
 
 
 def _spell(value: Any) -> str:

@@ -75,6 +75,17 @@ What to do: let gitcellar write the tag and push it (gitcellar register, gitcell
 )
 A008 = Rule(
     "A008",
+    "the branch with the policy comes first, is never deleted, and goes forward only",
+    """The policy that judges is the one on the branch that the server's HEAD names. Where that branch does not exist,
+the push that creates it writes the policy: so it is the first branch of a repository, and no push creates it beside
+others. No push deletes it. Where gitcellar.yaml has `policy_changes:`, it goes forward only: a branch that goes back
+would bring back a policy that nobody approved anew.
+
+What to do: push that branch first; undo a change of it with `git revert`. Where HEAD names the wrong branch, type on
+the server: `git symbolic-ref HEAD refs/heads/BRANCH`.""",
+)
+A009 = Rule(
+    "A009",
     "a signature fits the tag that it stands under",
     """A block that looks like a signature and proves nothing is worse than none: people see that a tag is signed, and
 `gitcellar verify` reports it as forged for as long as the tag stands, which is for ever.
@@ -160,7 +171,7 @@ def check_forged(act: Act) -> Iterable[Violation]:
     for proposed in act.tags:
         if proposed.written is not None and proposed.written.forgery is not None:
             hint = f"git tag -d '{proposed.written.name}', and let gitcellar write it"
-            yield A008.violation(proposed.written.name, f"it {proposed.written.forgery}", hint=hint)
+            yield A009.violation(proposed.written.name, f"it {proposed.written.forgery}", hint=hint)
 
 
 def find_bypass(act: Act, proposed: ProposedTag) -> bool:
@@ -210,6 +221,27 @@ def check_policy(ref: ProposedRef) -> Iterable[Violation]:
         yield A006.violation(ref.ref, message, hint=f"gitcellar approve --policy {(ref.new or '')[:12]} --push")
 
 
+def check_branch(ref: ProposedRef) -> Iterable[Violation]:
+    step = ref.branch
+    if step is None or ref.old == ref.new:
+        return
+    name, protected = (each.removeprefix("refs/heads/") for each in (ref.ref, step.protected))
+    if name != protected:
+        message = f"HEAD names {protected}, which does not exist yet and comes first"
+        hint = f"push it as {protected}: git push REMOTE {name}:{protected}"
+        yield A008.violation(ref.ref, message, hint=f"{hint}; or on the server: git symbolic-ref HEAD {ref.ref}")
+    elif ref.new is None:
+        yield A008.violation(
+            ref.ref, "the branch with the policy is never deleted", hint="undo commits with git revert"
+        )
+    elif step.beside:
+        message = f"its policy would judge from now on, and {step.beside[0].removeprefix('refs/heads/')} exists already"
+        yield A008.violation(ref.ref, message, hint=f"on the server: git symbolic-ref HEAD {step.beside[0]}")
+    elif ref.old is not None and not step.forward and ref.rules.policy_changes:
+        message = f"it would go back: {ref.new[:7]} does not contain {ref.old[:7]}"
+        yield A008.violation(ref.ref, message, hint="undo commits with git revert, or merge what is there first")
+
+
 ACT_CHECKS: tuple[Check[Act], ...] = (
     Check(A001, check_signed),
     Check(A002, check_assigner),
@@ -217,6 +249,6 @@ ACT_CHECKS: tuple[Check[Act], ...] = (
     Check(A004, check_claims),
     Check(A005, check_mended),
     Check(A007, check_chained),
-    Check(A008, check_forged),
+    Check(A009, check_forged),
 )
-REF_CHECKS: tuple[Check[ProposedRef], ...] = (Check(A006, check_policy),)
+REF_CHECKS: tuple[Check[ProposedRef], ...] = (Check(A006, check_policy), Check(A008, check_branch))

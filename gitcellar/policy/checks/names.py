@@ -62,7 +62,17 @@ exists, no tag below `vit-l/` can, and every clone that has one of them fails to
 
 What to do: name the branch or tag otherwise.""",
 )
+N007 = Rule(
+    "N007",
+    "refs that only a clone or an administrator writes are not pushed",
+    """`refs/remotes/` and `refs/gitcellar-remotes/` are what a clone remembers of a remote, `refs/replace/` shows other
+contents under an object's id, and a branch called HEAD overwrites the default branch in every clone that fetches it. On
+a server each of them would only mislead who reads there.
 
+What to do: push branches and tags alone: `git push REMOTE BRANCH`, not `git push --mirror`.""",
+)
+
+_LOCAL = ("refs/remotes/", "refs/gitcellar-remotes/", "refs/replace/")
 _TAGS, _BRANCHES = "refs/tags/", "refs/heads/"
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 
@@ -129,6 +139,12 @@ def check_shadow(ref: ProposedRef) -> Iterable[Violation]:
         yield N006.violation(name, f"it stands where the folder of {ref.blocks} must", hint="name the tag otherwise")
 
 
+def check_local(ref: ProposedRef) -> Iterable[Violation]:
+    if ref.new is not None and (ref.ref.startswith(_LOCAL) or ref.ref == f"{_BRANCHES}HEAD"):
+        message = "such a ref belongs to a clone or to the server, and is not pushed"
+        yield N007.violation(ref.ref, message, hint="push branches and tags alone: git push REMOTE BRANCH")
+
+
 ACT_CHECKS: tuple[Check[Act], ...] = (
     Check(N001, check_case),
     Check(N002, check_folder),
@@ -138,4 +154,5 @@ ACT_CHECKS: tuple[Check[Act], ...] = (
 REF_CHECKS: tuple[Check[ProposedRef], ...] = (
     Check(N005, check_look_alike),
     Check(N006, check_shadow),
+    Check(N007, check_local),
 )
