@@ -96,8 +96,9 @@ def summary(context: click.Context, commits: str, as_json: bool) -> None:
 def guard(context: click.Context, ref: str | None, options: Options, as_json: bool) -> None:
     """Judge a tag that was pushed, and take back what it may not do.
 
-    For hosts without server hooks: a version is withdrawn, and a stage gets back what it held before, by tags of their
-    own; exit code 1 says that it was so. Without REF it is the tag that the CI job runs for.
+    For hosts without server hooks. A new tag withdraws the version that the tag registered, or gives the stage back
+    what it held. Versions and stages that were there before the tag do not change. Exit code 1: the tag breaks the
+    policy. Without REF, the tag that the CI job runs for is judged.
 
     \b
     Examples:
@@ -115,13 +116,16 @@ def guard(context: click.Context, ref: str | None, options: Options, as_json: bo
             "ok": found.verdict.ok,
             "violations": [str(violation) for violation in found.verdict.violations],
             "answer": list(found.answer.tags) if found.answer else [],
+            "left": found.left,
         }
         print_json(document)
     else:
         say_verdict(found.verdict)
         if found.answer is not None:
             report_act(found.answer, options, as_json=False)
-        elif found.verdict.ok:
+        elif found.left is not None:
+            say("Warning", f"{tag} is not taken back: {found.left}")
+        else:
             say("Allowed", f"the policy has nothing against {tag or 'what is no tag'}")
     context.exit(0 if found.verdict.ok else NO)
 
