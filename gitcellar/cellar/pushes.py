@@ -187,7 +187,7 @@ class _Gathering:
                 state,
                 self.rules_of(model),
                 base,
-                beside=len(self.new_tags) - 1,
+                beside=sum(p.ref.startswith(_TAGS) for p in self.pushed) - 1,
                 day=self.occasion.day,
             )
             if isinstance(event.fact, Registered):
