@@ -10,7 +10,6 @@ import hmac
 import time
 from collections.abc import Callable
 
-from gitcellar.core.cloud_events import strip_credentials
 from gitcellar.core.errors import InvalidError, NotFoundError, WorldError
 
 _TIMEOUT = (5, 10)  # seconds to connect, and to wait for the next bytes
@@ -57,7 +56,7 @@ def post(
                     break
         except requests.RequestException as error:
             said = type(error).__name__
-    raise WorldError(f"{strip_credentials(url)} did not take it: {said}")
+    raise WorldError(f"{url} did not take it: {said}")
 
 
 def get(url: str) -> bytes:
@@ -69,14 +68,14 @@ def get(url: str) -> bytes:
     try:
         with requests.get(url, timeout=_TIMEOUT, stream=True) as answer:
             if answer.status_code == requests.codes.not_found:
-                raise NotFoundError(f"there is nothing at {strip_credentials(url)}")
+                raise NotFoundError(f"there is nothing at {url}")
             answer.raise_for_status()
             for chunk in answer.iter_content(1024 * 1024):
                 content += chunk
                 if len(content) > _MOST:
-                    raise WorldError(f"{strip_credentials(url)} is larger than {_MOST} bytes")
+                    raise WorldError(f"{url} is larger than {_MOST} bytes")
     except requests.RequestException as error:
-        raise WorldError(f"cannot read {strip_credentials(url)}: {type(error).__name__}") from error
+        raise WorldError(f"cannot read {url}: {type(error).__name__}") from error
     return content
 
 
