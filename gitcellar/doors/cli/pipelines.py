@@ -15,8 +15,9 @@ from gitcellar.cellar.writing import Options
 from gitcellar.core.ci_variables import find_ci_tag
 from gitcellar.core.errors import NO, InvalidError, NotFoundError
 from gitcellar.doors.cli.acting import report_act, writer
+from gitcellar.doors.cli.markdown import escape_markdown, format_row
 from gitcellar.doors.cli.options import as_json, find_repository, in_path
-from gitcellar.doors.cli.output import print_json, printable, say
+from gitcellar.doors.cli.output import print_json, print_line, print_text, say
 from gitcellar.doors.cli.verdicts import say_verdict
 from gitcellar.gitops.pipelines import PIPELINES, read_pipeline
 from gitcellar.store.deploy_folder import write_whole
@@ -51,14 +52,14 @@ def init(context: click.Context, host: str, to_stdout: bool) -> None:
     """
     content = read_pipeline(host)
     if to_stdout:
-        click.echo(content, nl=False)
+        print_text(content)
         return
     path = project_root(find_repository(context)) / PIPELINES[host]
     if path.exists() and path.read_text() != content:
         hint = f"compare it: gitcellar ci init {host} --print | diff {PIPELINES[host]} -"
         raise InvalidError(f"{PIPELINES[host]} is there already, and says something else", hint=hint)
     write_whole(path, content.encode())
-    click.echo(PIPELINES[host])
+    print_line(PIPELINES[host])
     say("Next", f"git add {PIPELINES[host]} && git commit, and make its checks required")
 
 
@@ -86,7 +87,7 @@ def summary(context: click.Context, commits: str, as_json: bool) -> None:
         document: SummaryDocument = {"schema": SCHEMA, "ok": verdict.ok, "models": list(map(_row, proposals))}
         print_json(document)
         return
-    click.echo(_as_markdown(proposals, [str(each) for each in verdict.violations]), nl=False)
+    print_text(_as_markdown(proposals, [str(each) for each in verdict.violations]))
 
 
 @ci.command()
@@ -150,29 +151,24 @@ def _as_markdown(proposals: list[Proposal], violations: list[str]) -> str:
         lines += ["No manifest entry, and nothing that one names.", ""]
     for proposal in proposals:
         following = f" → {proposal.following}" if proposal.following else ""
-        lines += [f"### {_safe(proposal.model.text)} {proposal.latest or 'new'}{following}", ""]
-        lines += [f"- {_safe(reason)}" for reason in proposal.reasons]
-        lines += [f"- **breaks** {_safe(str(each))}" for each in proposal.differences if each.breaks]
-        lines += [f"- differs: {_safe(str(each))}" for each in proposal.differences if not each.breaks]
-        lines += [f"- **missing** {_safe(each)}" for each in proposal.missing]
-        lines += [f"- {_safe(stage)} will ask for {_safe(asked)}" for stage, asked in proposal.stages]
+        title = f"{proposal.model} {proposal.latest or 'new'}{following}"
+        lines += [f"### {escape_markdown(title)}", ""]
+        lines += [f"- {escape_markdown(reason)}" for reason in proposal.reasons]
+        lines += [f"- **breaks** {escape_markdown(str(each))}" for each in proposal.differences if each.breaks]
+        lines += [f"- differs: {escape_markdown(str(each))}" for each in proposal.differences if not each.breaks]
+        lines += [f"- **missing** {escape_markdown(each)}" for each in proposal.missing]
+        lines += [f"- {escape_markdown(f'{stage} will ask for {asked}')}" for stage, asked in proposal.stages]
         lines.append("")
         if proposal.metrics:
-            lines += [f"| metric | proposed | {proposal.latest or 'latest'} | difference |", "|---|---|---|---|"]
+            lines += [format_row(("metric", "proposed", str(proposal.latest or "latest"), "difference"))]
+            lines += ["|---|---|---|---|"]
             lines += [_metric(*each) for each in proposal.metrics]
             lines.append("")
-    lines += ["**Not allowed as it is:**", "", *(f"- {_safe(each)}" for each in violations)] if violations else []
+    if violations:
+        lines += ["**Not allowed as it is:**", "", *(f"- {escape_markdown(each)}" for each in violations)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _metric(name: str, new: float | None, old: float | None) -> str:
     difference = "" if new is None or old is None else f"{new - old:+.4g}"
-    cells = (_safe(name), *("" if value is None else f"{value:g}" for value in (new, old)), difference)
-    return f"| {' | '.join(cells)} |"
-
-
-def _safe(text: str) -> str:
-    """A stranger's text as nothing but text: no markup, no mention of anybody, no link."""
-    marks = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", "|": "&#124;", "[": "&#91;", "`": "&#96;"}
-    flat = printable(text).replace("\n", " ").replace("\\", "\\\\")
-    return "".join(marks.get(letter, letter) for letter in flat).replace("*", "\\*").replace("_", "\\_")
+    return format_row((name, *("" if value is None else f"{value:g}" for value in (new, old)), difference))
