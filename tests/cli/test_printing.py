@@ -76,6 +76,8 @@ def evil(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     bench.commit_anyhow(EVIL.replace("\x00", ""))
     for name in ("vit-l/base@1.0", "vit-l/base#production#1"):
         bench.git("tag", "-a", "--cleanup=verbatim", "-m", f"{NAME}\n\n{EVIL}".replace("\x00", ""), name)
+    claim = "Claim\n\nModel: vit-l/base\nVersion: 1.0\nMetric: a=1e999\nMetric: b=0.9\n"
+    bench.git("tag", "-a", "-m", claim, "vit-l/base@1.0=evaluated.x#2", "vit-l/base@1.0")
     tag(bench, "vit-l/base#production#7", "HEAD~1")
     write({"vit-l/base": entry | {EVIL: EVIL}, EVIL: entry, "vit-l/projectA": {"path": EVIL, "base": EVIL}})
     bench.commit_anyhow("faults")
@@ -109,6 +111,7 @@ COMMANDS = {
     "audit --format md": ("audit", "--format", "md"),
     "verify": ("verify",),
     "claims": ("claims", "vit-l/base@1.0"),
+    "claims --json": ("claims", "vit-l/base@1.0", "--json"),
     "stale": ("stale",),
     "gate": ("gate", "vit-l/base@1.0", "production"),
     "contract diff": ("contract", "diff", "vit-l/base@1.0", "vit-l/base@1.0"),
@@ -122,6 +125,15 @@ COMMANDS = {
     "a schema": ("schema", EVIL),
     "a repository": ("show", "--repo", EVIL.replace("\x00", "")),
     "a range": ("ci", "summary", EVIL.replace("\x00", "")),
+    "a metric that is no number": (
+        "claim",
+        "vit-l/base@1.0",
+        "evaluated.x",
+        "--metric",
+        "a=nan",
+        "--dry-run",
+        "--json",
+    ),
     "a metric": ("claim", "vit-l/base@1.0", "evaluated.x", "--metric", EVIL),
 }
 
@@ -137,6 +149,15 @@ def test_what_strangers_wrote_is_no_command_to_a_terminal_or_a_ci_host(
     assert printed
     assert is_visible(printed)
     assert find_commands(printed) == []
+
+
+def test_a_metric_is_a_number(evil: Bench, capfd: pytest.CaptureFixture[str]) -> None:
+    (claim,) = json.loads(run_here(capfd, evil.work, "claims", "vit-l/base@1.0", "--json").out)["claims"]
+    assert claim["metrics"] == {"b": 0.9}
+    for value in ("nan", "-inf", "1e999", "", "x"):
+        words = ("claim", "vit-l/base@1.0", "evaluated.x", "--metric", f"a={value}", "--dry-run")
+        done = run_here(capfd, evil.work, *words)
+        assert (done.status, done.err.splitlines()[0]) == (3, f"Error: 'a={value}' is no metric")
 
 
 def test_annotations_are_the_only_commands_and_hold_no_other(evil: Bench, capfd: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ May import click, cellar and this door's output and options.
 from __future__ import annotations
 
 import hashlib
+import math
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -343,13 +344,14 @@ def _number(value: float | None) -> str:
 
 
 def _parse_metric(text: str) -> tuple[str, float]:
-    name, _, value = text.partition("=")
+    name, _, said = text.partition("=")
     try:
-        if name:
-            return name, float(value)
+        value = float(said)
     except ValueError:
-        pass
-    raise InvalidError(f"{text!r} is no metric", hint="write it as accuracy=0.93")
+        value = math.nan
+    if not name or not math.isfinite(value):
+        raise InvalidError(f"{text!r} is no metric", hint="write it as accuracy=0.93")
+    return name, value
 
 
 def _spell_day(day: datetime | None) -> str | None:

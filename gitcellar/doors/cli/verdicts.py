@@ -1,6 +1,6 @@
 """How is a verdict told? For a person on stderr; for programs as JSON, SARIF or GitHub's annotations.
 
-May import click, policy, cellar.rows and this door's output.
+May import policy, cellar.rows and this door's output.
 """
 
 from __future__ import annotations
