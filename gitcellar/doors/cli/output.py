@@ -35,6 +35,8 @@ _COLOURS = {"Error": "red", "Refused": "red", "Interrupted": "red", "Warning": "
 
 def printable(text: str) -> str:
     """Text without what a terminal would obey or hide: each such character is U+FFFD."""
+    if text.isascii() and text.isprintable():  # nearly every name, of which a listing has a million
+        return text
     return _UNSAFE.sub("\ufffd", text)
 
 
