@@ -94,6 +94,26 @@ def test_nothing_below_the_doors_prints_or_exits(path: Path) -> None:
     assert not names & {"print", "exit", "input"}
 
 
+WRITERS = {
+    "click": {"echo", "secho", "style", "confirm", "prompt", "pause", "clear", "progressbar", "get_text_stream"},
+    "sys": {"stdout", "stderr", "__stdout__", "__stderr__"},
+    "error": {"show"},
+}
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if name_of(p) != "doors/cli/output.py"], ids=name_of)
+def test_one_module_writes_to_terminals_and_logs(path: Path) -> None:
+    """Whatever is printed was filtered there: no other module can print."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            assert node.attr not in WRITERS.get(node.value.id, ()), f"line {node.lineno}: {ast.unparse(node)}"
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("print", "echo", "Console"), f"line {node.lineno}: {ast.unparse(node)}"
+        elif isinstance(node, ast.ImportFrom) and node.module in WRITERS:
+            names = {alias.name for alias in node.names}
+            assert not names & WRITERS[node.module], f"line {node.lineno}: {ast.unparse(node)}"
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_module_says_what_it_answers_and_fits_on_a_few_screens(path: Path) -> None:
     text = path.read_text()

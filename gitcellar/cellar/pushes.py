@@ -148,8 +148,8 @@ class _Gathering:
 
     @cached_property
     def beside(self) -> int:
-        """How many other tags are pushed."""
-        return len(self.batch.new_tags) - 1
+        """How many other tags are pushed, those that are none of the registry's too, as Git hosts count them."""
+        return sum(pushed.ref.startswith(TAGS) for pushed in self.batch.pushed) - 1
 
     def describe(self, event: Event, chain: frozenset[str] | None) -> WrittenTag:
         proven = self.batch.proven.get(event.object_id)

@@ -159,13 +159,14 @@ class ClaimsDocument(TypedDict):
 
 
 class GuardDocument(TypedDict):
-    """`gitcellar ci guard --json`. `answer` are the tags that took back what the judged one did."""
+    """`gitcellar ci guard --json`. `answer` are the tags that take back the judged one, or `left` says why none do."""
 
     schema: int
     tag: str
     ok: bool
     violations: list[str]
     answer: list[str]
+    left: str | None
 
 
 class MetricRow(TypedDict):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -136,6 +137,6 @@ def _read_statement(message: Message) -> Statement:
             name: float(value)
             for key, said in message.trailers
             for name, _, value in (said.partition("="),)
-            if key.lower() == "metric" and _NUMBER.fullmatch(value)
+            if key.lower() == "metric" and _NUMBER.fullmatch(value) and math.isfinite(float(value))
         },
     )

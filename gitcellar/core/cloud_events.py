@@ -11,11 +11,11 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import urlsplit, urlunsplit
 
 from gitcellar.core.digests import Digest
 from gitcellar.core.events import Assigned, Claimed, Deprecated, Event, Registered, Unassigned, Withdrawn
 from gitcellar.core.state import ModelState
+from gitcellar.core.urls import strip_credentials
 from gitcellar.core.versions import Version
 
 Kind = Literal[
@@ -116,8 +116,12 @@ def format_variables(happening: Happening) -> dict[str, str]:
 
 
 def format_shell(variables: Mapping[str, str]) -> str:
-    """Assignments that a POSIX shell reads back, whatever the values hold."""
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items())
+    """Assignments that a POSIX shell reads back, whatever the values hold.
+
+    No line of a value begins what a CI host would run, should this reach a job's log: the quotes end and begin anew.
+    """
+    quoted = {name: shlex.quote(value).replace("\n", "\n''").replace("##", "#''#") for name, value in variables.items()}
+    return "".join(f"{name}={value}\n" for name, value in quoted.items())
 
 
 def format_github_output(variables: Mapping[str, str]) -> str:
@@ -127,14 +131,6 @@ def format_github_output(variables: Mapping[str, str]) -> str:
         delimiter = f"end-{secrets.token_hex(16)}"
         lines.append(f"{name.removeprefix('GITCELLAR_').lower()}<<{delimiter}\n{value}\n{delimiter}\n")
     return "".join(lines)
-
-
-def strip_credentials(url: str) -> str:
-    """A URL without user and password; what is no URL is left as it is."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _format_data(happening: Happening) -> dict[str, Any]:

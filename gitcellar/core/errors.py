@@ -1,10 +1,12 @@
 """How gitcellar says that it cannot go on: one kind of exception, with a message, a hint and an exit code.
 
-"No" is not an error but a verdict (see policy.judge). May import nothing of gitcellar.
+"No" is not an error but a verdict (see policy.judge). May import core.urls alone.
 """
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+from gitcellar.core.urls import strip_credentials
 
 NO = 1
 WRONG_REQUEST = 3
@@ -12,14 +14,17 @@ WORLD_FAILED = 4
 
 
 class CellarError(Exception):
-    """What could not be told or done: `message` says what is wrong, `hint` what to type next."""
+    """What could not be told or done: `message` says what is wrong, `hint` what to type next.
+
+    Both end up in terminals, logs and JSON, and quote what git, DVC and users said: the passwords of URLs are left out.
+    """
 
     exit_code = WRONG_REQUEST
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = strip_credentials(message)
+        self.hint = None if hint is None else strip_credentials(hint)
+        super().__init__(self.message)
 
 
 class InvalidError(CellarError):

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from gitcellar.cellar.getting import read_tracking_of
 from gitcellar.cellar.policies import fetch_policy, read_policy
-from gitcellar.core.cloud_events import strip_credentials
 from gitcellar.core.deployments import (
     STATE_FILE,
     Deployment,
@@ -29,6 +28,7 @@ from gitcellar.core.index import (
     parse_offer,
 )
 from gitcellar.core.names import parse_model_name
+from gitcellar.core.urls import strip_credentials
 from gitcellar.gitops.desired import advance
 from gitcellar.store.deploy_folder import Folder
 from gitcellar.store.environment import read_now

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from gitcellar.core.cloud_events import strip_credentials
 from gitcellar.core.deployments import (
     STATE_FILE,
     Reconciled,
@@ -22,6 +21,7 @@ from gitcellar.core.deployments import (
     parse_reconciled,
 )
 from gitcellar.core.errors import InvalidError, LostRaceError
+from gitcellar.core.urls import strip_credentials
 from gitcellar.gitops.desired import advance
 from gitcellar.gitops.rendering import name_form, render
 from gitcellar.store.deploy_branch import Branch, opened_branch

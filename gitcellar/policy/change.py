@@ -133,10 +133,11 @@ class Act:
     bear on it; `alike` the versions whose tags recorded
     this very checkpoint; `neighbours` the names of the other
     models, read for a model's first tag alone; `blocking` the tags that stand where its folder must. `beside` counts
-    the registry tags of the same push, and `arrival` says when its tag came; None of what is planned, and of what was
-    taken long ago. `unreachable` where no protected branch contains the commit. `lost` names the
-    objects that the DVC remote was asked for and does not have; `measured` is the checkpoint's digest, where the data
-    was read for it. `rivals` are the metrics that gates compare with, by what they improve on. `day` is that of the
+    the other tags of the same push, those that are none of the registry's too, and `arrival` says when its tag came;
+    None of what is planned, and of what was taken long ago. `unreachable` where no protected branch
+    contains the commit. `lost` names the objects that the DVC remote was asked for and does not have; `measured` is
+    the checkpoint's digest, where the data was read for it. `rivals` are the metrics that gates compare with, by what
+    they improve on. `day` is that of the
     act, as 2026-11-30 in UTC. Who stands behind it is read only where the rules ask: `signer` of its tags, `author` who
     signed the registration of the version, and the `claims` on it. `ages` are the seconds since the version entered
     each stage that holds it, and `left` those since the stage that it enters held it last.

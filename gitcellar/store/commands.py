@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gitcellar.core.errors import InvalidError
 
+_STDERR = 2
 _TIMED_OUT = 124
 
 
@@ -38,11 +38,10 @@ def run_command(
     One that takes longer than `seconds` is killed, and has the exit code 124, as timeout(1) says. Raise InvalidError
     where it cannot be started.
     """
-    sys.stderr.flush()
     try:
         environment = {**os.environ, **variables}
         return subprocess.run(
-            list(words), cwd=folder, env=environment, input=stdin, stdout=sys.stderr, check=False, timeout=seconds
+            list(words), cwd=folder, env=environment, input=stdin, stdout=_STDERR, check=False, timeout=seconds
         ).returncode
     except subprocess.TimeoutExpired:
         return _TIMED_OUT

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitcellar.core.cloud_events import strip_credentials
 from gitcellar.core.errors import InvalidError, NotFoundError, WorldError
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def post(
                     break
         except requests.RequestException as error:
             said = type(error).__name__
-    raise WorldError(f"{strip_credentials(url)} did not take it: {said}")
+    raise WorldError(f"{url} did not take it: {said}")
 
 
 def get(url: str, *, patience: Patience = PATIENCE) -> bytes:
@@ -104,14 +103,14 @@ def get(url: str, *, patience: Patience = PATIENCE) -> bytes:
             session.get(url, headers=headers, timeout=(patience.connect, patience.between), stream=True) as answer,
         ):
             if answer.status_code == requests.codes.not_found:
-                raise NotFoundError(f"there is nothing at {strip_credentials(url)}")
+                raise NotFoundError(f"there is nothing at {url}")
             answer.raise_for_status()
             for chunk in answer.raw.stream(_CHUNK, decode_content=False):
                 content += chunk
                 if len(content) > MOST_BYTES:
-                    raise WorldError(f"{strip_credentials(url)} is larger than {MOST_BYTES} bytes")
+                    raise WorldError(f"{url} is larger than {MOST_BYTES} bytes")
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise WorldError(f"cannot read {strip_credentials(url)}: {type(error).__name__}") from error
+        raise WorldError(f"cannot read {url}: {type(error).__name__}") from error
     return content
 
 

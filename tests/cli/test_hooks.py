@@ -200,6 +200,13 @@ def uncounted(bench: Bench) -> list[str]:
     return ["vit-l/base#staging"]
 
 
+def with_plain_tags(bench: Bench) -> list[str]:
+    names = ["vit-l/base#staging#1", "v1", "nightly", "paper"]
+    for name in names:
+        tag(bench, name, "vit-l/base@1.0^{}")
+    return names
+
+
 def four_at_once(bench: Bench) -> list[str]:
     train(bench)
     names = ["vit-l/base@1.1", "vit-l/base#staging#1", "vit-l/base#staging!#2", "vit-l/base#staging#3"]
@@ -250,6 +257,7 @@ ATTACKS: dict[Callable[[Bench], list[str]], list[str]] = {
     undeclared: ["M001 vit-l/projectA@1.0.1"],
     counter_ahead: ["S004 vit-l/base#staging#2"],
     uncounted: ["S004 vit-l/base#staging"],
+    with_plain_tags: ["S005 vit-l/base#staging#1"],
     four_at_once: ["S005 vit-l/base#staging#1", "S005 vit-l/base#staging#3"],
     tip_to_nothing: ["V011 refs/gitcellar/vit-l/base@tip"],
     tip_deleted: ["V011 refs/gitcellar/vit-l/base@tip"],

@@ -8,8 +8,13 @@ import shutil
 
 import pytest
 
+from gitcellar.cellar.guarding import guard
+from gitcellar.cellar.reading import read_model
+from gitcellar.cellar.writing import Options
+from gitcellar.core.errors import NotFoundError
+from gitcellar.core.names import ModelName
 from gitcellar.gitops.pipelines import PIPELINES
-from tests.support.cellars import Bench
+from tests.support.cellars import Bench, make_bench, tag
 from tests.support.processes import git, run
 
 CONTRACT = {"inputs": {"image": {"dtype": "float32", "shape": ["N", 3]}}, "outputs": {}}
@@ -81,8 +86,7 @@ KEYS = (
 def test_what_a_stranger_wrote_is_no_markup_in_a_comment(bench: Bench) -> None:
     bench.declare("vit-l/base", "base 1", metrics={"<img src=x>@somebody|[a](b)": 1.0})
     said = bench.gitcellar("ci", "summary", "origin/main..HEAD").out
-    assert "&lt;img src=x&gt;&#64;somebody&#124;&#91;a](b)" in said
-    assert "<img" not in said
+    assert "| `<img src=x>@somebody\\|[a](b)` | 1 |" in said
 
 
 def test_a_version_that_should_not_be_is_withdrawn(stocked: Bench) -> None:
@@ -147,6 +151,129 @@ def test_what_is_allowed_or_no_tag_of_the_registry_is_left_alone(stocked: Bench)
     assert (allowed.status, allowed.err) == (0, "Allowed: the policy has nothing against vit-l/base@1.0\n")
     assert stocked.gitcellar("ci", "guard", "v1.0", "--push", env=outside_ci()).status == 0
     assert stocked.gitcellar("ci", "guard", env=outside_ci()).status == 3
+
+
+@pytest.fixture(scope="module")
+def living(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """vit-l/base@1.0, in staging and then in production, @1.1, which nobody uses, and a new commit without a version."""
+    bench = make_bench(tmp_path_factory.mktemp("living") / "cellar")
+    bench.declare("vit-l/base", "base 1")
+    bench.register("vit-l/base", version="1.0")
+    bench.assign("vit-l/base@1.0", "staging")
+    bench.declare("vit-l/base", "base 2")
+    bench.register("vit-l/base")
+    bench.assign("vit-l/base@1.0", "production")
+    bench.commit("no version")
+    bench.git("push", "-q", "--all", "origin")
+    return bench
+
+
+# The tag, where it stands, and why nothing answers it.
+LEFT = {
+    "a live version in another spelling": (
+        "vit-l/base@1.0.0",
+        "HEAD",
+        "its version is registered without it, by vit-l/base@1.0",
+    ),
+    "a live version with a counter": (
+        "vit-l/base@1.0#9",
+        "HEAD",
+        "its version is registered without it, by vit-l/base@1.0",
+    ),
+    "a version at the commit of one that is live": (
+        "vit-l/base@1.7",
+        "vit-l/base@1.0^{}",
+        "1.0 is registered at the same commit, and would go with it",
+    ),
+    "the same version in the same stage": (
+        "vit-l/base#production#9",
+        "vit-l/base@1.0^{}",
+        "production holds the same with and without it",
+    ),
+    "one of two with the same counter": (
+        "vit-l/base#staging#2",
+        "vit-l/base@1.1^{}",
+        "vit-l/base#production#2 has the counter 2 too, and nothing says which of them came first",
+    ),
+    "an event before the one that counts": (
+        "vit-l/base#production",
+        "vit-l/base@1.1^{}",
+        "production holds the same with and without it",
+    ),
+    "an assignment of nothing": (
+        "vit-l/base#canary#9",
+        "HEAD",
+        "canary holds the same with and without it",
+    ),
+    "a withdrawal": ("vit-l/base@1.0!#9", "vit-l/base@1.0^{}", "no tag takes back that 1.0 was withdrawn"),
+    "a deprecation": ("vit-l/base@deprecated#9", "HEAD", "no tag takes back that vit-l/base was deprecated"),
+    "a claim": (
+        "vit-l/base@1.0=approved.production#9",
+        "vit-l/base@1.0^{}",
+        "a claim that breaks the policy counts for nothing",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "target", "why"), LEFT.values(), ids=LEFT)
+def test_what_was_there_before_a_bad_tag_is_never_taken_back(living: Bench, name: str, target: str, why: str) -> None:
+    before = living.git("tag", "-l")
+    tag(living, name, target)
+    try:
+        found = guard(living.repository, name, Options())
+        assert not found.verdict.ok
+        assert (found.answer, found.left) == (None, why)
+        assert {*living.git("tag", "-l").split()} == {*before.split(), name}
+    finally:
+        living.git("tag", "-d", name)
+
+
+def test_a_tag_that_this_clone_does_not_have_is_not_allowed(living: Bench) -> None:
+    with pytest.raises(NotFoundError, match="there is no tag 'vit-l/base@1.7' here"):
+        guard(living.repository, "vit-l/base@1.7", Options())
+
+
+def test_only_the_stage_that_a_bad_tag_changed_changes_back(living: Bench) -> None:
+    before = read_model(living.repository, ModelName("vit-l/base"))
+    tag(living, "vit-l/base#production#9", "vit-l/base@1.1^{}")
+    answer = guard(living.repository, "vit-l/base#production#9", Options()).answer
+    assert answer is not None
+    after = read_model(living.repository, ModelName("vit-l/base"))
+    assert {name: held.version for name, held in after.stages.items()} == {
+        name: held.version for name, held in before.stages.items()
+    }
+    assert after.withdrawn == before.withdrawn
+    living.git("tag", "-d", "vit-l/base#production#9", *answer.tags)
+
+
+def test_a_stage_that_a_bad_tag_emptied_holds_again_what_it_held(living: Bench) -> None:
+    tag(living, "vit-l/base#production!#9", "vit-l/base@1.0^{}")
+    answer = guard(living.repository, "vit-l/base#production!#9", Options()).answer
+    assert answer is not None
+    assert answer.tags == ("vit-l/base#production#10",)
+    living.git("tag", "-d", "vit-l/base#production!#9", *answer.tags)
+
+
+def test_a_bad_tag_that_is_another_one_on_the_remote_is_not_answered(stocked: Bench) -> None:
+    tag(stocked, "vit-l/base@1.7")
+    stocked.git("push", "-q", "origin", "vit-l/base@1.7")
+    git(stocked.remote, "tag", "-d", "vit-l/base@1.7")
+    git(stocked.remote, "-c", "user.name=x", "-c", "user.email=x", "tag", "-a", "-m", "y", "vit-l/base@1.7", "main")
+    refused = stocked.gitcellar("ci", "guard", "vit-l/base@1.7", "--push", env=outside_ci())
+    assert (refused.status, "are not the same history" in refused.err) == (1, True)
+    assert git(stocked.remote, "tag", "-l", "vit-l/base@1.7!*") == ""
+
+
+def test_what_nothing_takes_back_is_told_and_refused(stocked: Bench) -> None:
+    tag(stocked, "vit-l/base@1.0.0")
+    told = stocked.gitcellar("ci", "guard", "vit-l/base@1.0.0", "--push", env=outside_ci())
+    assert told.status == 1
+    assert (
+        "Warning: vit-l/base@1.0.0 is not taken back: its version is registered without it, by vit-l/base@1.0\n"
+        in told.err
+    )
+    document = json.loads(stocked.gitcellar("ci", "guard", "vit-l/base@1.0.0", "--json", env=outside_ci()).out)
+    assert (document["answer"], document["left"]) == ([], "its version is registered without it, by vit-l/base@1.0")
 
 
 LOCAL = shutil.which("gitlab-ci-local")

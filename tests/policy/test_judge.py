@@ -741,7 +741,7 @@ REFUSED: dict[str, tuple[Judged, list[str]]] = {
     ),
     "four tags together": (
         replace(assignment("staging", "@1.0"), beside=3),
-        ["S005 vit-l/base#staging#1: pushed with 3 other tags, and GitHub tells of no more than 3"],
+        ["S005 vit-l/base#staging#1: pushed with 3 other tags, and GitHub sends no event for more than 3 tags"],
     ),
     "a frozen stage": (
         frozen("vit-l/*", "staging", "production"),

@@ -15,7 +15,7 @@ from gitcellar.cellar.rows import SCHEMA, ActDocument
 from gitcellar.cellar.writing import Options, Outcome
 from gitcellar.doors.cli.describing import checkpoint_row
 from gitcellar.doors.cli.options import as_json, in_path
-from gitcellar.doors.cli.output import bar, print_json, say
+from gitcellar.doors.cli.output import bar, print_json, print_line, say
 from gitcellar.doors.cli.verdicts import say_verdict
 from gitcellar.policy.judge import Verdict
 
@@ -67,7 +67,7 @@ def report_act(outcome: Outcome, options: Options, *, as_json: bool) -> None:
         return
     say_verdict(Verdict((), outcome.warnings))
     for tag in outcome.tags:
-        click.echo(tag)
+        print_line(tag)
     if outcome.created:
         say("Done", f"{outcome.subject}, at {(outcome.commit or '')[:7]}")
         if outcome.pushed:

@@ -16,6 +16,7 @@ from gitcellar.cellar.staleness import Limits, find_stale
 from gitcellar.cellar.verdict_rows import AuditDocument, AuditRow, StaleDocument, StaleRow, SuspicionRow, VerifyDocument
 from gitcellar.core.errors import NO
 from gitcellar.core.names import parse_model_name
+from gitcellar.doors.cli.markdown import format_row
 from gitcellar.doors.cli.options import (
     as_json,
     as_plain,
@@ -26,10 +27,11 @@ from gitcellar.doors.cli.options import (
     optional_model,
     reader,
 )
-from gitcellar.doors.cli.output import print_json, print_plain, print_table, printable, say, say_unratified
+from gitcellar.doors.cli.output import print_json, print_plain, print_table, print_text, say, say_unratified
 from gitcellar.store.environment import read_now
 
 _DAY = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
+_FORMULAS = ("=", "+", "-", "@", "\t", "\n")
 _COLUMNS = (
     "at",
     "author",
@@ -226,12 +228,12 @@ def _document(found: Audit) -> AuditDocument:
 def _cells(row: AuditRow) -> list[str]:
     values: dict[str, object] = dict(row)
     cells = [values[column] for column in _COLUMNS]
-    return [printable("; ".join(cell) if isinstance(cell, list) else str(cell or "")) for cell in cells]
+    return ["; ".join(cell) if isinstance(cell, list) else str(cell or "") for cell in cells]
 
 
 def _exceptions(document: AuditDocument) -> list[tuple[str, ...]]:
     return [
-        (e["rule"], e["match"], printable(e["reason"]), e["until"], "ended" if e["ended"] else "in force")
+        (e["rule"], e["match"], e["reason"], e["until"], "ended" if e["ended"] else "in force")
         for e in document["exceptions"]
     ]
 
@@ -244,7 +246,7 @@ def _print_human(document: AuditDocument) -> None:
         rows.append((row["at"] or "", who, row["event"], row["tag"], "; ".join([*row["evidence"], *remarks])))
     print_table(("when", "who", "what", "tag", "remarks"), rows)
     if document["exceptions"]:
-        click.echo()
+        print_text("")
         print_table(("exception", "for", "because", "until", "is"), _exceptions(document))
 
 
@@ -254,8 +256,8 @@ def _print_csv(document: AuditDocument) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for row in document["events"]:
-        writer.writerow([f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell for cell in _cells(row)])
-    click.echo(text.getvalue(), nl=False)
+        writer.writerow([f"'{cell}" if cell.startswith(_FORMULAS) else cell for cell in _cells(row)])
+    print_text(text.getvalue())
 
 
 def _print_markdown(document: AuditDocument) -> None:
@@ -264,13 +266,5 @@ def _print_markdown(document: AuditDocument) -> None:
         ("Events", _COLUMNS, events),
         ("Exceptions", ("rule", "models", "reason", "until", "state"), _exceptions(document)),
     ):
-        click.echo(f"## {title}\n\n| {' | '.join(header)} |\n|{'---|' * len(header)}")
-        for cells in rows:
-            click.echo(f"| {' | '.join(_in_table(cell) for cell in cells)} |")
-        click.echo()
-
-
-def _in_table(cell: str) -> str:
-    for sign, escaped in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("\n", "<br>")):
-        cell = cell.replace(sign, escaped)
-    return cell
+        lines = [f"## {title}", "", format_row(header), f"|{'---|' * len(header)}", *map(format_row, rows), "", ""]
+        print_text("\n".join(lines))

@@ -6,6 +6,7 @@ May import click, cellar and this door's output and options.
 from __future__ import annotations
 
 import hashlib
+import math
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ from gitcellar.core.names import parse_stage_name
 from gitcellar.core.references import parse_reference
 from gitcellar.doors.cli.acting import report_act, writer
 from gitcellar.doors.cli.options import as_json, as_plain, find_repository, in_path, reference_argument
-from gitcellar.doors.cli.output import print_json, print_plain, print_table, say
+from gitcellar.doors.cli.output import confirm, print_json, print_line, print_plain, print_table, say
 from gitcellar.policy.approvals import Attested
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
@@ -79,7 +80,7 @@ def approve(
         raise click.UsageError("nobody can be asked here: say --yes, or look first with --dry-run")
     if not as_json:
         _brief(weigh_passage(repository, reference, name, remote=options.remote))
-    if not yes and not options.dry_run and not click.confirm("Approve it?", err=True):
+    if not yes and not options.dry_run and not confirm("Approve it?"):
         context.exit(NO)
     outcome = claiming.decide(
         repository, reference, APPROVED, name, role=role, until=_spell_day(until), options=options
@@ -242,7 +243,7 @@ def _approve_policy(context: click.Context, commit: str, options: Options, *, as
     if as_json:
         print_json({"schema": SCHEMA, "tag": tag, "pushed": options.push and not options.dry_run})
         return
-    click.echo(tag)
+    print_line(tag)
     say("Dry run" if options.dry_run else "Done", f"Approve the policy of {commit}")
     if not options.push and not options.dry_run:
         say("Next", f"git push {options.remote} refs/tags/{tag}")
@@ -343,13 +344,14 @@ def _number(value: float | None) -> str:
 
 
 def _parse_metric(text: str) -> tuple[str, float]:
-    name, _, value = text.partition("=")
+    name, _, said = text.partition("=")
     try:
-        if name:
-            return name, float(value)
+        value = float(said)
     except ValueError:
-        pass
-    raise InvalidError(f"{text!r} is no metric", hint="write it as accuracy=0.93")
+        value = math.nan
+    if not name or not math.isfinite(value):
+        raise InvalidError(f"{text!r} is no metric", hint="write it as accuracy=0.93")
+    return name, value
 
 
 def _spell_day(day: datetime | None) -> str | None:

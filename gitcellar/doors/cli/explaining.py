@@ -8,7 +8,7 @@ import click
 
 from gitcellar.core.errors import NotFoundError, did_you_mean
 from gitcellar.doors.cli.options import as_json, as_plain
-from gitcellar.doors.cli.output import print_json, print_plain, print_table
+from gitcellar.doors.cli.output import print_json, print_plain, print_table, print_text
 from gitcellar.policy.rules import Rule
 
 
@@ -54,7 +54,7 @@ def rule(rule_id: str, as_json: bool) -> None:
     if as_json:
         print_json({"schema": 1, **_rule_row(found), "page": found.page})
     else:
-        click.echo(f"{found.id}: {found.reason}\n\n{found.page}")
+        print_text(f"{found.id}: {found.reason}\n\n{found.page}")
 
 
 @click.command()
@@ -73,7 +73,7 @@ def schema(name: str | None) -> None:
     """
     documents = _documents()
     if name is None:
-        click.echo("\n".join(documents))
+        print_text("\n".join(documents))
         return
     if name not in documents:
         hint = did_you_mean(name, documents) or f"there are: {', '.join(documents)}"
@@ -97,7 +97,7 @@ def completion(shell: str) -> None:
 
     completer = get_completion_class(shell)
     if completer is not None:
-        click.echo(completer(cli, {}, "gitcellar", "_GITCELLAR_COMPLETE").source())
+        print_text(completer(cli, {}, "gitcellar", "_GITCELLAR_COMPLETE").source())
 
 
 def _rule_row(rule: Rule) -> dict[str, str]:

@@ -19,7 +19,7 @@ from gitcellar.core.cloud_events import (
 from gitcellar.core.errors import InvalidError, NotFoundError
 from gitcellar.core.names import parse_model_name
 from gitcellar.doors.cli.options import find_source, from_repository, in_path
-from gitcellar.doors.cli.output import print_json, say
+from gitcellar.doors.cli.output import print_json, print_line, print_text, say
 from gitcellar.doors.cli.pacing import every, repeat
 from gitcellar.doors.cli.sinks import SIGNING_VARIABLE, Sink, find_sinks, name_source
 from gitcellar.gitops.following import follow_once
@@ -124,7 +124,7 @@ def _choose_sinks(
     if as_json:
         sinks.append(lambda happening: print_json(format_cloud_event(happening, where)))
     if as_env:
-        sinks.append(lambda happening: click.echo(format_shell(format_variables(happening)), nl=False))
+        sinks.append(lambda happening: print_text(format_shell(format_variables(happening))))
     if github:
         sinks.append(_append_output)
     return [*sinks, *find_sinks(where, command, url)] or [_tell]
@@ -134,7 +134,7 @@ def _append_output(happening: Happening) -> None:
     path = os.environ.get("GITHUB_OUTPUT")
     if not path:
         raise NotFoundError("GITHUB_OUTPUT names no file", hint="--github-output is for a step of GitHub Actions")
-    with open(path, "a", encoding="utf-8") as file:
+    with open(path, "a", encoding="utf-8", errors="replace") as file:
         file.write(format_github_output(format_variables(happening)))
 
 
@@ -147,4 +147,4 @@ def _tell(happening: Happening) -> None:
     stage = f" in {happening.stage}" if happening.stage else ""
     claim = f" {happening.claim}" if happening.claim else ""
     before = f", before it {happening.previous}" if happening.previous else ""
-    click.echo(f"{happening.kind}{claim} {what}{stage}{before}, by {happening.actor or 'nobody'}: {happening.tag}")
+    print_line(f"{happening.kind}{claim} {what}{stage}{before}, by {happening.actor or 'nobody'}: {happening.tag}")

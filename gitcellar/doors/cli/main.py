@@ -16,7 +16,8 @@ import click
 
 from gitcellar import __version__
 from gitcellar.core.errors import NO, CellarError
-from gitcellar.doors.cli.output import printable, say
+from gitcellar.core.urls import strip_credentials
+from gitcellar.doors.cli.output import close_stdout, printable, say, say_usage
 
 _INTERRUPTED = 130
 _OUR_BUG = 70
@@ -112,7 +113,7 @@ def _guarded(run: Callable[[], Any]) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        _report_usage(error)
         return error.exit_code
     except CellarError as error:
         _report(error)
@@ -121,14 +122,22 @@ def _guarded(run: Callable[[], Any]) -> int:
         say("Interrupted", "nothing is half done")
         return _INTERRUPTED
     except BrokenPipeError:
-        # The reader, such as head, has seen enough; python must not fail again while it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        close_stdout()
         return 0
     except Exception as error:  # the boundary: a bug of ours, and a log for the report
-        say("Error", f"this is a bug in gitcellar: {type(error).__name__}: {printable(str(error))}")
+        say("Error", f"this is a bug in gitcellar: {type(error).__name__}: {error}")
         say("Hint", f"report it with this log: {_write_log()}")
         return _OUR_BUG
     return result if isinstance(result, int) else 0
+
+
+def _report_usage(error: click.ClickException) -> None:
+    """What click says of a command line, which quotes it."""
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        say_usage(context.get_usage())
+        say_usage(f"Try '{context.command_path} --help' for help.\n")
+    say("Error", error.format_message())
 
 
 def _report(error: CellarError) -> None:
@@ -148,9 +157,9 @@ def _write_log() -> str:
     import tempfile
     import traceback
 
-    with tempfile.NamedTemporaryFile("w", prefix="gitcellar-", suffix=".log", delete=False) as log:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix="gitcellar-", suffix=".log", delete=False) as log:
         log.write(f"gitcellar {__version__}, Python {platform.python_version()}, {platform.platform()}\n")
-        log.write(traceback.format_exc())
+        log.write(printable(strip_credentials(traceback.format_exc())))
         return log.name
 
 

@@ -20,7 +20,7 @@ from gitcellar.doors.cli.options import (
     in_path,
     reference_argument,
 )
-from gitcellar.doors.cli.output import bar, human_size, print_json, say
+from gitcellar.doors.cli.output import bar, human_size, print_json, print_line, say
 
 
 @click.command()
@@ -64,7 +64,7 @@ def get(context: click.Context, ref: str, output: str | None, force: bool, repo:
         }
         print_json(document)
         return
-    click.echo(str(delivered.path))
+    print_line(str(delivered.path))
     say("Got", f"{reference.model} {delivered.version.version}, {human_size(digest.size)}, sha256:{digest.sha256}")
     if delivered.recorded is None:
         say("Warning", "its registration recorded no sha256, so nothing proves that these are the registered weights")
@@ -141,7 +141,7 @@ def _report(document: MoveDocument, as_json: bool, where: str, *, done: str) -> 
         print_json(document)
         return
     for tag in document["tags"]:
-        click.echo(tag)
+        print_line(tag)
     objects = f" and {document['checkpoints']} checkpoint objects" if document["checkpoints"] else ""
     if document["tags"] or objects:
         say(done, f"{len(document['tags'])} tags{objects} {where}")

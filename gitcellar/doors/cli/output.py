@@ -1,6 +1,6 @@
 """How does an answer reach a person or a program? Answers to stdout; status, hints, errors and progress to stderr.
 
-May import click, core, and rich where a table or a bar is drawn.
+Nothing else of this door writes: what is printed was written by strangers, and terminals and CI hosts obey it.
 """
 
 from __future__ import annotations
@@ -11,27 +11,49 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from gitcellar.core.state import ModelState
+from gitcellar.core.urls import strip_credentials
 
-# Control characters (C0 but tab and newline, DEL, C1) and marks that turn the direction of text: a tag's message or a
-# file comes from strangers, and a terminal obeys it.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# What a terminal obeys, or shows as nothing: control characters but tab and newline, separators of lines and
+# paragraphs, lone surrogates, and Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt), to which belong
+# the marks that turn the direction of text, joiners, variation selectors and the tag characters.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# A CI host runs what it finds in a job's log: GitHub lines that begin with `::` after any white space, and `##[`
+# anywhere (actions/runner, ActionCommand.cs); Azure `##vso[` anywhere; TeamCity `##teamcity[`.
+_COMMAND_LINE = re.compile(r"^([^\S\n]*)::", re.MULTILINE)
+_COMMAND_WORD = re.compile(r"##(?=\w*\[)")
 _COLOURS = {"Error": "red", "Refused": "red", "Interrupted": "red", "Warning": "yellow", "Hint": "cyan"}
 
 
 def printable(text: str) -> str:
-    """Text without what a terminal would obey rather than show."""
+    """Text without what a terminal would obey or hide: each such character is U+FFFD."""
+    if text.isascii() and text.isprintable():  # nearly every name, of which a listing has a million
+        return text
     return _UNSAFE.sub("\ufffd", text)
+
+
+def one_line(text: str) -> str:
+    """The same on one line, so that it cannot pass for a line of ours."""
+    return printable(text).replace("\n", " ")
 
 
 def say(kind: str, text: str) -> None:
     """A line on stderr that begins with a word: Error, Refused, Warning, Hint, or what was done."""
     word = click.style(f"{kind}:", fg=_COLOURS.get(kind, "green"), bold=True)
-    click.echo(f"{word} {printable(text)}", err=True, color=_colour(sys.stderr))
+    _write(f"{word} {one_line(strip_credentials(text))}", sys.stderr)
+
+
+def say_usage(usage: str) -> None:
+    """How a command is used, on stderr before the error that says what was wrong."""
+    _write(printable(usage), sys.stderr)
 
 
 def say_unratified(states: Iterable[ModelState]) -> None:
@@ -41,16 +63,37 @@ def say_unratified(states: Iterable[ModelState]) -> None:
             say("Warning", f"{stage} of {state.name} was entered by broken glass, and nobody has ratified it: {tag}")
 
 
+def confirm(question: str) -> bool:
+    """Ask on the terminal, and take anything but yes for no."""
+    return click.confirm(one_line(question), err=True)
+
+
+def print_line(text: str) -> None:
+    """One line on stdout."""
+    _write(one_line(text), sys.stdout)
+
+
+def print_text(text: str) -> None:
+    """Lines on stdout, of which the last ends too."""
+    _write(printable(text).removesuffix("\n"), sys.stdout)
+
+
 def print_json(document: Mapping[str, Any]) -> None:
-    """One JSON document on stdout, in ASCII, so that no terminal obeys what is in it."""
-    click.echo(json.dumps(document))
+    """One JSON document on stdout, in ASCII and without `##`, so that no terminal and no CI host obeys it."""
+    _write(json.dumps(document, allow_nan=False).replace("##", "#\\u0023"), sys.stdout)
 
 
 def print_plain(rows: Iterator[Sequence[str | None]] | Sequence[Sequence[str | None]]) -> None:
     """Tab-separated lines without a header. What is empty is `-`, so that fields can be counted."""
-    lines = ["\t".join(re.sub(r"[\t\n]", " ", printable(cell)) if cell else "-" for cell in row) for row in rows]
+    lines = ["\t".join(one_line(cell).replace("\t", " ") if cell else "-" for cell in row) for row in rows]
     if lines:
-        click.echo("\n".join(lines))
+        _write("\n".join(lines), sys.stdout)
+
+
+def print_annotation(level: str, message: str, **properties: str) -> None:
+    """A workflow command of GitHub: an error or warning that it shows beside a line of a file."""
+    said = ",".join(f"{key}={_escape(value, of_property=True)}" for key, value in properties.items())
+    _emit(f"::{level} {said}::{_escape(message)}", sys.stdout)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -63,12 +106,12 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console = Console(highlight=False, no_color=not _colour(sys.stdout), width=None if terminal else 10_000)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in header:
-        table.add_column(name, overflow="fold")
+        table.add_column(Text(one_line(name)), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+        table.add_row(*(Text(one_line(cell)) for cell in row))
     with console.capture() as capture:
         console.print(table)
-    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()), color=_colour(sys.stdout))
+    _write("\n".join(line.rstrip() for line in capture.get().splitlines()), sys.stdout)
 
 
 @contextmanager
@@ -81,14 +124,14 @@ def bar(label: str, size: int) -> Iterator[Callable[[int], None]]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True, no_color=not _colour(sys.stderr)), transient=True) as progress:
-        task = progress.add_task(printable(label), total=size)
+        task = progress.add_task(one_line(label), total=size)
         yield lambda count: progress.advance(task, count)
 
 
@@ -102,5 +145,34 @@ def human_size(size: int) -> str:
     return f"{number:.1f} TB"
 
 
-def _colour(stream: Any) -> bool:
+def close_stdout() -> None:
+    """Write no more: the reader, such as head, has seen enough, and python must not fail again while it flushes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _write(text: str, stream: TextIO) -> None:
+    """The one way to a terminal or a log: what a CI host would take for a command is told apart by a space."""
+    if "::" in text:
+        text = _COMMAND_LINE.sub(r"\1: :", text)
+    if "##" in text:
+        text = _COMMAND_WORD.sub("# #", text)
+    _emit(text, stream)
+
+
+def _emit(text: str, stream: TextIO) -> None:
+    encoding = stream.encoding or "utf-8"
+    text = text.encode(encoding, "replace").decode(encoding)
+    click.echo(text, file=stream, color=_colour(stream))
+
+
+def _escape(text: str, *, of_property: bool = False) -> str:
+    """GitHub's own escapes, without which a message could begin a command of its own."""
+    for sign, escaped in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
+        text = text.replace(sign, escaped)
+    if of_property:
+        text = text.replace(":", "%3A").replace(",", "%2C")
+    return printable(text)
+
+
+def _colour(stream: TextIO) -> bool:
     return bool(stream.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -16,8 +16,9 @@ from gitcellar.cellar.writing import Options
 from gitcellar.core.ci_variables import find_ci_tag
 from gitcellar.core.errors import NO, InvalidError, NotFoundError
 from gitcellar.doors.cli.acting import report_act, writer
+from gitcellar.doors.cli.markdown import escape_markdown, format_row
 from gitcellar.doors.cli.options import as_json, find_repository, in_path
-from gitcellar.doors.cli.output import print_json, printable, say
+from gitcellar.doors.cli.output import print_json, print_line, print_text, say
 from gitcellar.doors.cli.verdicts import say_verdict
 from gitcellar.gitops.pipelines import PIPELINES, read_pipeline
 from gitcellar.store.deploy_folder import write_whole
@@ -54,14 +55,14 @@ def init(context: click.Context, host: str, to_stdout: bool) -> None:
     """
     content = read_pipeline(host)
     if to_stdout:
-        click.echo(content, nl=False)
+        print_text(content)
         return
     path = find_inside(project_root(find_repository(context)), PIPELINES[host])
     if path.exists() and path.read_text() != content:
         hint = f"compare it: gitcellar ci init {host} --print | diff {PIPELINES[host]} -"
         raise InvalidError(f"{PIPELINES[host]} is there already, and says something else", hint=hint)
     write_whole(path, content.encode())
-    click.echo(PIPELINES[host])
+    print_line(PIPELINES[host])
     say("Next", f"git add {PIPELINES[host]} && git commit, and make its checks required")
 
 
@@ -89,7 +90,7 @@ def summary(context: click.Context, commits: str, as_json: bool) -> None:
         document: SummaryDocument = {"schema": SCHEMA, "ok": verdict.ok, "models": list(map(_row, proposals))}
         print_json(document)
         return
-    click.echo(_as_markdown(proposals, [str(each) for each in verdict.violations]), nl=False)
+    print_text(_as_markdown(proposals, [str(each) for each in verdict.violations]))
 
 
 @ci.command()
@@ -108,8 +109,9 @@ def summary(context: click.Context, commits: str, as_json: bool) -> None:
 def guard(context: click.Context, ref: str | None, identity: str, options: Options, as_json: bool) -> None:
     """Judge a tag that was pushed, and take back what it may not do.
 
-    For hosts without server hooks: a version is withdrawn, and a stage gets back what it held before, by tags of their
-    own; exit code 1 says that it was so. Without REF it is the tag that the CI job runs for.
+    For hosts without server hooks. A new tag withdraws the version that the tag registered, or gives the stage back
+    what it held. Versions and stages that were there before the tag do not change. Exit code 1: the tag breaks the
+    policy. Without REF, the tag that the CI job runs for is judged.
 
     \b
     Examples:
@@ -127,13 +129,16 @@ def guard(context: click.Context, ref: str | None, identity: str, options: Optio
             "ok": found.verdict.ok,
             "violations": [str(violation) for violation in found.verdict.violations],
             "answer": list(found.answer.tags) if found.answer else [],
+            "left": found.left,
         }
         print_json(document)
     else:
         say_verdict(found.verdict)
         if found.answer is not None:
             report_act(found.answer, options, as_json=False)
-        elif found.verdict.ok:
+        elif found.left is not None:
+            say("Warning", f"{tag} is not taken back: {found.left}")
+        else:
             say("Allowed", f"the policy has nothing against {tag or 'what is no tag'}")
     context.exit(0 if found.verdict.ok else NO)
 
@@ -158,29 +163,24 @@ def _as_markdown(proposals: list[Proposal], violations: list[str]) -> str:
         lines += ["No manifest entry, and nothing that one names.", ""]
     for proposal in proposals:
         following = f" → {proposal.following}" if proposal.following else ""
-        lines += [f"### {_safe(proposal.model.text)} {proposal.latest or 'new'}{following}", ""]
-        lines += [f"- {_safe(reason)}" for reason in proposal.reasons]
-        lines += [f"- **breaks** {_safe(str(each))}" for each in proposal.differences if each.breaks]
-        lines += [f"- differs: {_safe(str(each))}" for each in proposal.differences if not each.breaks]
-        lines += [f"- **missing** {_safe(each)}" for each in proposal.missing]
-        lines += [f"- {_safe(stage)} will ask for {_safe(asked)}" for stage, asked in proposal.stages]
+        title = f"{proposal.model} {proposal.latest or 'new'}{following}"
+        lines += [f"### {escape_markdown(title)}", ""]
+        lines += [f"- {escape_markdown(reason)}" for reason in proposal.reasons]
+        lines += [f"- **breaks** {escape_markdown(str(each))}" for each in proposal.differences if each.breaks]
+        lines += [f"- differs: {escape_markdown(str(each))}" for each in proposal.differences if not each.breaks]
+        lines += [f"- **missing** {escape_markdown(each)}" for each in proposal.missing]
+        lines += [f"- {escape_markdown(f'{stage} will ask for {asked}')}" for stage, asked in proposal.stages]
         lines.append("")
         if proposal.metrics:
-            lines += [f"| metric | proposed | {proposal.latest or 'latest'} | difference |", "|---|---|---|---|"]
+            lines += [format_row(("metric", "proposed", str(proposal.latest or "latest"), "difference"))]
+            lines += ["|---|---|---|---|"]
             lines += [_metric(*each) for each in proposal.metrics]
             lines.append("")
-    lines += ["**Not allowed as it is:**", "", *(f"- {_safe(each)}" for each in violations)] if violations else []
+    if violations:
+        lines += ["**Not allowed as it is:**", "", *(f"- {escape_markdown(each)}" for each in violations)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _metric(name: str, new: float | None, old: float | None) -> str:
     difference = "" if new is None or old is None else f"{new - old:+.4g}"
-    cells = (_safe(name), *("" if value is None else f"{value:g}" for value in (new, old)), difference)
-    return f"| {' | '.join(cells)} |"
-
-
-def _safe(text: str) -> str:
-    """A stranger's text as nothing but text: no markup, no mention of anybody, no link."""
-    marks = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", "|": "&#124;", "[": "&#91;", "`": "&#96;"}
-    flat = printable(text).replace("\n", " ").replace("\\", "\\\\")
-    return "".join(marks.get(letter, letter) for letter in flat).replace("*", "\\*").replace("_", "\\_")
+    return format_row((name, *("" if value is None else f"{value:g}" for value in (new, old)), difference))

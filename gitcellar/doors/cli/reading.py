@@ -12,7 +12,7 @@ from gitcellar.core.names import parse_model_name
 from gitcellar.core.references import find_referenced, parse_reference
 from gitcellar.core.state import ModelState
 from gitcellar.doors.cli.options import find_source, optional_model, reader, reference_argument
-from gitcellar.doors.cli.output import print_json, print_plain, print_table, printable, say, say_unratified
+from gitcellar.doors.cli.output import print_json, print_line, print_plain, print_table, say, say_unratified
 
 _at_moment = click.option(
     "--at",
@@ -170,7 +170,7 @@ def describe(context: click.Context, ref: str, repo: str | None, as_json: bool, 
         return
     width = max(len(label) for label, _ in lines)
     for label, value in lines:
-        click.echo(f"{label:<{width}}  {printable(value)}")
+        print_line(f"{label:<{width}}  {value}")
 
 
 def _seconds(moment: datetime) -> int:

@@ -39,7 +39,7 @@ def find_sinks(where: str, command: str | None, url: str | None) -> list[Sink]:
 
 
 def _encode(happening: Happening, where: str) -> bytes:
-    return json.dumps(format_cloud_event(happening, where)).encode()
+    return json.dumps(format_cloud_event(happening, where), allow_nan=False).encode()
 
 
 def _run(words: list[str], happening: Happening, where: str) -> None:

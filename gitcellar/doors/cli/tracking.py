@@ -14,7 +14,7 @@ from gitcellar.core.json_text import JsonError, parse_json
 from gitcellar.core.names import parse_model_name
 from gitcellar.core.references import parse_reference
 from gitcellar.doors.cli.options import as_json, find_repository, in_path, model_argument
-from gitcellar.doors.cli.output import print_json, say
+from gitcellar.doors.cli.output import print_json, print_line, say
 
 
 @click.command()
@@ -113,7 +113,7 @@ def add(
         print_json(document)
         return
     for file in declared.files:
-        click.echo(file)
+        print_line(file)
     say("Tracked", f"{declared.entry.path} as {model}")
     say("Next", f"git add {shlex.join(declared.files)} && git commit, then gitcellar register {model}")
 

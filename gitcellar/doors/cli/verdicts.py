@@ -1,6 +1,6 @@
 """How is a verdict told? For a person on stderr; for programs as JSON, SARIF or GitHub's annotations.
 
-May import click, policy, cellar.rows and this door's output.
+May import policy, cellar.rows and this door's output.
 """
 
 from __future__ import annotations
@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import click
-
 from gitcellar import __version__
 from gitcellar.cellar.rows import SCHEMA
 from gitcellar.cellar.verdict_rows import CheckDocument, ViolationRow
-from gitcellar.doors.cli.output import print_json, printable, say
+from gitcellar.doors.cli.output import print_annotation, print_json, printable, say
 from gitcellar.policy.judge import RULES, RefusedError, Verdict
 from gitcellar.policy.rules import Violation
 
@@ -74,12 +72,10 @@ def print_sarif(verdict: Verdict) -> None:
 def print_annotations(verdict: Verdict) -> None:
     """A verdict as GitHub's workflow commands: a line of `::error file=…::` for each violation."""
     for level, violation in _leveled(verdict):
-        place = {"title": f"{violation.rule} {violation.subject}"}
-        if violation.file:
-            place |= {"file": violation.file, "line": str(violation.line or 1)}
-        said = ",".join(f"{key}={_escape(value, of_property=True)}" for key, value in place.items())
+        place = {"file": violation.file, "line": str(violation.line or 1)} if violation.file else {}
         hint = f"\n{violation.hint}" if violation.hint else ""
-        click.echo(f"::{level} {said}::{_escape(violation.message + hint)}")
+        title = f"{violation.rule} {violation.subject}"
+        print_annotation(level, violation.message + hint, title=title, **place)
 
 
 def _leveled(verdict: Verdict) -> Iterable[tuple[str, Violation]]:
@@ -111,12 +107,3 @@ def _result(level: str, violation: Violation) -> dict[str, Any]:
         "message": {"text": printable(f"{violation.subject}: {violation.message}.{hint}")},
         "locations": [location],
     }
-
-
-def _escape(text: str, *, of_property: bool = False) -> str:
-    """GitHub's own escapes, without which a message could begin a command of its own."""
-    for sign, escaped in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
-        text = text.replace(sign, escaped)
-    if of_property:
-        text = text.replace(":", "%3A").replace(",", "%2C")
-    return printable(text)

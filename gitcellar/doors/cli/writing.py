@@ -18,7 +18,7 @@ from gitcellar.core.references import Reference, parse_reference
 from gitcellar.core.versions import parse_version
 from gitcellar.doors.cli.acting import act_document, report_act, writer
 from gitcellar.doors.cli.options import find_repository, model_argument, reference_argument
-from gitcellar.doors.cli.output import human_size, print_json, say
+from gitcellar.doors.cli.output import human_size, print_json, print_line, say
 from gitcellar.policy.judge import RefusedError
 
 
@@ -244,7 +244,7 @@ def recall(
         return
     report_act(found.outcome, options, as_json=as_json)
     for tag in cascaded:
-        click.echo(tag)
+        print_line(tag)
     for row in affected:
         live = f"live in {', '.join(row['stages'])}" if row["stages"] else "in no stage"
         say("Affected", f"{row['model']}@{row['version']}, {'withdrawn, ' if row['withdrawn'] else ''}{live}")

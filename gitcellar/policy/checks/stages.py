@@ -50,8 +50,8 @@ What to do: gitcellar fetch, then act again; gitcellar counts for you.""",
 S005 = Rule(
     "S005",
     "no more than three tags are pushed with a stage tag",
-    """Deployments are triggered by stage tags, and GitHub sends no event for a push of more than three tags: what such
-a push promotes is deployed by nobody.
+    """Deployments are triggered by stage tags, and GitHub sends no event for a push of more than three tags, whether
+or not they belong to the registry: a promotion in such a push starts no deployment.
 
 What to do: gitcellar push sends one act at a time; or push the stage tags by themselves. A cellar that moves here with
 its whole history is let in by `rules: {S005: warning}` for that day.""",
@@ -157,7 +157,7 @@ def check_alone(act: Act) -> Iterable[Violation]:
         if together > MOST_TAGS and isinstance(proposed.fact, Assigned):
             yield S005.violation(
                 act.tag_of(proposed),
-                f"pushed with {together - 1} other tags, and GitHub tells of no more than {MOST_TAGS}",
+                f"pushed with {together - 1} other tags, and GitHub sends no event for more than {MOST_TAGS} tags",
                 hint=f"gitcellar push {act.model}",
             )
 
