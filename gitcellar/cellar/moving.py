@@ -16,9 +16,12 @@ from gitcellar.core.events import Registered
 from gitcellar.core.names import ModelName, find_model_name
 from gitcellar.core.tag_objects import find_tag_object
 from gitcellar.core.tags import find_tag_name, model_patterns, parse_listing, tip_ref
+from gitcellar.policy.judge import RefusedError, Verdict
+from gitcellar.policy.refusals import parse_refusals
 from gitcellar.store.checkpoints import fetch_checkpoint, push_checkpoint
 from gitcellar.store.git import GitRepository, RefUpdate
 from gitcellar.store.git_errors import GitError
+from gitcellar.store.git_push import PushAnswer, parse_push
 from gitcellar.store.tracking import Tracking
 
 # GitHub sends no event for a push of more than three tags.
@@ -247,13 +250,14 @@ def _push_batch(
     repository: GitRepository, remote: str, model: ModelName, updates: list[RefUpdate], leases: dict[str, str]
 ) -> None:
     try:
-        refused = [pushed for pushed in repository.push(remote, updates, leases=leases) if not pushed.accepted]
-    except GitError:
+        answer = repository.push(remote, updates, leases=leases)
+    except GitError as error:
         # The acknowledgement may be what was lost, and not the push.
         if _arrived(repository, remote, updates):
             return
+        require_taken(parse_push(error.output), remote)  # a hook of this clone says why
         raise
-    if not refused or _arrived(repository, remote, updates):
+    if not answer.refused or _arrived(repository, remote, updates):
         return
     # What a loser is told differs by host and by moment, so it is not read: whether the tip moved is looked up.
     tip = tip_ref(model)
@@ -263,10 +267,19 @@ def _push_batch(
     taken = [update.ref for update in updates if update.ref != tip and update.ref in there]
     if taken:
         raise LostRaceError(f"{taken[0].removeprefix('refs/tags/')} is on {remote} already", hint="gitcellar fetch")
-    reasons = "; ".join(dict.fromkeys(pushed.summary for pushed in refused))
-    raise GitError(
-        f"{remote} refused the push: {reasons}", status=1, output=reasons, hint=f"nothing was written to {remote}"
-    )
+    require_taken(answer, remote)
+
+
+def require_taken(answer: PushAnswer, remote: str) -> None:
+    """Raise RefusedError with the reasons of a hook of gitcellar, GitError with the words of any other one."""
+    violations = parse_refusals(answer.said)
+    if violations:
+        raise RefusedError(Verdict(violations))
+    if answer.refused:
+        reasons = "; ".join(dict.fromkeys(refused.summary for refused in answer.refused))
+        said = f": {answer.said[0]}" if answer.said else ""
+        hint = f"nothing was written to {remote}"
+        raise GitError(f"{remote} refused the push: {reasons}{said}", status=1, output=reasons, hint=hint)
 
 
 def _arrived(repository: GitRepository, remote: str, updates: list[RefUpdate]) -> bool:

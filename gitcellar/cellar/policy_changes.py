@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from gitcellar.cellar.authority import Proven, find_own_signer, prove_objects
+from gitcellar.cellar.moving import require_taken
 from gitcellar.cellar.policies import find_policy_blobs, find_protected, read_policy_of
 from gitcellar.cellar.writing import DEFAULT, Options
 from gitcellar.core.days import Day
@@ -28,7 +29,6 @@ from gitcellar.policy.people import SIGNERS_FILE
 from gitcellar.policy.settings import ModelRules
 from gitcellar.store.environment import read_today
 from gitcellar.store.git import GitRepository, RefUpdate
-from gitcellar.store.git_errors import GitError
 from gitcellar.store.signatures import find_signing_key, sign
 
 APPROVALS = "gitcellar/policy/"
@@ -65,9 +65,7 @@ def approve_policy(repository: GitRepository, revision: str, *, options: Options
         update = RefUpdate(update.ref, made)
         repository.write_refs([update])
     if options.push and not options.dry_run:
-        refused = [p for p in repository.push(options.remote, [update], leases={}) if not p.accepted]
-        if refused:
-            raise GitError(f"{options.remote} refused {tag}: {refused[0].summary}", status=1, output="")
+        require_taken(repository.push(options.remote, [update], leases={}), options.remote)
     return tag
 
 

@@ -42,9 +42,9 @@ class Branch:
         parents = ["-p", self.head] if self.head else []
         commit = git._text("commit-tree", tree, *parents, stdin=message).strip()
         # Without force: the remote takes what follows its branch, and nothing else.
-        (said,) = git.push("origin", [RefUpdate(self._ref, commit)], leases={}) or (None,)
+        answer = git.push("origin", [RefUpdate(self._ref, commit)], leases={})
         # Who commits the same in the same second makes the same commit, and it is there already.
-        if said is None or not said.accepted or said.flag == "=":
+        if not answer.refs or answer.refused or answer.refs[0].flag == "=":
             raise LostRaceError("somebody else committed to the branch first")
         return commit
 

@@ -13,6 +13,7 @@ from gitcellar.core.errors import NotFoundError
 from gitcellar.core.events import Details
 from gitcellar.store.git_errors import GitError, NotARepositoryError
 from gitcellar.store.git_identity import Identity, IdentityReader
+from gitcellar.store.git_push import PushAnswer, parse_push
 from gitcellar.store.git_runner import DURABLE, RECEIVE_PACK, UPLOAD_PACK, split_lines
 
 _EVENT_FORMAT = (
@@ -34,20 +35,6 @@ class RefUpdate:
     ref: str
     new: str
     old: str | None = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PushedRef:
-    """What a remote said of one ref of a push. `flag` is git-push(1)'s, of --porcelain."""
-
-    flag: str
-    ref: str
-    summary: str
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the remote has the ref as it was pushed."""
-        return self.flag in " *=+-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,10 +335,10 @@ class GitRepository(IdentityReader):
         named = [said.removeprefix("ref: ") for said, ref in lines if ref == "HEAD" and said.startswith("ref: ")]
         return (named[0] if named and named[0] in branches else None), sorted(branches)
 
-    def push(self, remote: str, updates: Sequence[RefUpdate], *, leases: Mapping[str, str]) -> list[PushedRef]:
+    def push(self, remote: str, updates: Sequence[RefUpdate], *, leases: Mapping[str, str]) -> PushAnswer:
         """Push objects to refs, all or none. A ref of `leases` must hold that value on the remote (empty: be new).
 
-        Return what the remote said of each ref, also when it refused; raise GitError where it said nothing.
+        Return what the remote said, also when it refused; raise GitError where it said nothing of any ref.
         """
         options = [f"--force-with-lease={ref}:{old}" for ref, old in leases.items()]
         specs = [f"{update.new}:{update.ref}" for update in updates]
@@ -369,11 +356,11 @@ class GitRepository(IdentityReader):
                 *specs,
             )
         except GitError as error:
-            refused = _parse_push(error.output)
-            if not refused:
+            answer = parse_push(error.output)
+            if not answer.refs:
                 raise
-            return refused
-        return _parse_push(output)
+            return answer
+        return parse_push(output)
 
     # Running git
 
@@ -390,12 +377,3 @@ class GitRepository(IdentityReader):
             if kind in ("commit", "tree", "blob") and object_id != name:
                 out.append(f"{object_id} {line.split(' ', 1)[1]}^{{}}")
         return "\n".join(out)
-
-
-def _parse_push(output: str) -> list[PushedRef]:
-    pushed = []
-    for line in split_lines(output):
-        parts = line.split("\t")
-        if len(parts) == 3 and len(parts[0]) == 1:
-            pushed.append(PushedRef(parts[0], parts[1].rpartition(":")[2], parts[2]))
-    return pushed

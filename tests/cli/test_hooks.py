@@ -740,3 +740,34 @@ def test_a_client_hook_imports_dvc_for_new_versions_alone(guarded: Bench) -> Non
     tag(guarded, "vit-l/base@1.1")
     pushed = run(guarded.work, "git", "push", "origin", "vit-l/base@1.1", env=env)
     assert (pushed.status, " dvc.repo" in pushed.err) == (0, True)
+
+
+def test_a_refusal_by_the_server_is_read_as_our_own(guarded: Bench) -> None:
+    """This clone has not seen yet that the policy asks for more."""
+    other = guarded.clone("other")
+    (other.work / "gitcellar.yaml").write_text("stages: [staging]\nrequired_for: {staging: [owner]}\n")
+    other.commit("ask for owners")
+    other.git("push", "-q", "origin", "main")
+    done = guarded.gitcellar("assign", "vit-l/base@1.0", "staging", "--push")
+    commit = guarded.git("rev-parse", "--short=7", "vit-l/base@1.0^{}")
+    assert (done.status, done.out) == (1, "")
+    assert done.err == (
+        f"Refused: M003 vit-l/base#staging#1: staging asks for 'owner', and the entry at {commit} has none\n"
+        "Hint: add 'owner' to the entry, commit, and register the next version\n"
+        "Hint: why: gitcellar rule M003\n"
+    )
+    assert git(guarded.remote, "tag", "-l", "vit-l/base#*") == ""
+    assert guarded.git("tag", "-l", "vit-l/base#*") == ""
+
+
+def test_a_refusal_by_another_programs_hook_is_told_in_its_words(bench: Bench) -> None:
+    bench.declare("vit-l/base", "base 1")
+    hook = bench.remote / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho 'closed for the weekend' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    done = bench.gitcellar("register", "vit-l/base", "--version", "1.0", "--push")
+    assert done.status == 4
+    assert (
+        "Error: origin refused the push: [remote rejected] (pre-receive hook declined): closed for the weekend\n"
+        in done.err
+    )

@@ -79,7 +79,7 @@ def test_a_name_with_the_end_of_a_line_in_it_is_asked_for_as_one(spoiled: Bench,
     assert list(repository.check_objects([missing, name])) == [name]
     assert repository.list_remote_refs("origin", [missing, name]) == {name: object_id}
     pushed = repository.push("origin", [RefUpdate(f"{name}z", object_id)], leases={})
-    assert [(each.ref, each.accepted) for each in pushed] == [(f"{name}z", True)]
+    assert [(each.ref, each.accepted) for each in pushed.refs] == [(f"{name}z", True)]
 
 
 @pytest.mark.parametrize("ends", [*BREAKS, "\u00a0", "\u3000"], ids=ascii)
