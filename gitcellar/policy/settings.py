@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from gitcellar.core.tags import Dialect
@@ -212,9 +213,47 @@ def find_duration(text: str) -> int | None:
 
 
 def matches(glob: str, name: str) -> bool:
-    """Whether `glob` names `name`: `*` and `?` stay within a part, `**` crosses parts."""
-    pattern = "".join(
-        {"**": ".*", "*": "[^/]*", "?": "[^/]"}.get(piece, re.escape(piece))
-        for piece in re.split(r"(\*\*|\*|\?)", glob)
-    )
-    return re.fullmatch(pattern, name) is not None
+    """Whether `glob` names `name`: `*` and `?` stay within a part, `**` crosses parts.
+
+    Every way to match is followed at once, letter by letter. A regular expression tries one after the other, and a glob
+    of a few dozen stars keeps it busy for years.
+
+    >>> matches("vit-*/**", "vit-l/eu/base")
+    True
+    """
+    places = _compile(glob)
+    reached = places.pass_stars(1)
+    for letter in name:
+        within = 0 if letter == "/" else places.within
+        taken = reached & (places.crossing | within | places.letters.get(letter, 0))
+        reached = places.pass_stars(taken & places.stars | (taken & ~places.stars) << 1)
+    return bool(reached & places.end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """The pieces of a glob as sets of bits, one for each piece and one for the end behind them.
+
+    `crossing` are `**`, `within` are `*` and `?`, `stars` are `*` and `**`, which stay where they are.
+    """
+
+    letters: Mapping[str, int]
+    crossing: int
+    within: int
+    stars: int
+    end: int
+
+    def pass_stars(self, reached: int) -> int:
+        """What is reached with those places behind a star, which may stand for nothing."""
+        return reached | (reached & self.stars) << 1
+
+
+@lru_cache(maxsize=1024)
+def _compile(glob: str) -> _Places:
+    # No star stands behind another, so that to pass one is to pass them all.
+    pieces = re.findall(r"\*\*|.", re.sub(r"\*\*+", "**", glob), re.DOTALL)
+    bits: dict[str, int] = {}
+    for number, piece in enumerate(pieces):
+        bits[piece] = bits.get(piece, 0) | 1 << number
+    crossing, star, any_letter = (bits.pop(piece, 0) for piece in ("**", "*", "?"))
+    return _Places(bits, crossing, star | any_letter, crossing | star, 1 << len(pieces))

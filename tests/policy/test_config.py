@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from gitcellar.core.documents import DocumentError
@@ -99,6 +101,22 @@ def test_every_setting_knows_the_line_that_said_it() -> None:
 )
 def test_a_star_stays_within_a_part(glob: str, name: str, expected: bool) -> None:
     assert matches(glob, name) is expected
+
+
+@pytest.mark.parametrize(
+    ("glob", "name"),
+    [
+        ("**a" * 99 + "b", "a" * 500),
+        ("*?" * 149 + "x", "a" * 500),
+        ("**-*" * 74 + "!", "a-" * 250),
+        ("**" * 149 + "x", "a" * 500),
+    ],
+    ids=["crossing", "staying", "both", "nothing between"],
+)
+def test_a_glob_of_a_stranger_takes_no_longer_than_another(glob: str, name: str) -> None:
+    started = time.process_time()
+    assert matches(glob, name) is False
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(
