@@ -329,7 +329,7 @@ class GitRepository(IdentityReader):
 
     def read_remote_head(self, remote: str) -> tuple[str | None, list[str]]:
         """The branch that the HEAD of a configured remote names, None without one that exists; and all its branches."""
-        output = self._remote_text(remote, "ls-remote", "--symref", "--", remote, "HEAD", "refs/heads/*")
+        output = self._remote_text(remote, "ls-remote", UPLOAD_PACK, "--symref", "--", remote, "HEAD", "refs/heads/*")
         lines = [line.split("\t", 1) for line in output.splitlines()]
         branches = [ref for _, ref in lines if _BRANCH.fullmatch(ref)]
         named = [said.removeprefix("ref: ") for said, ref in lines if ref == "HEAD" and said.startswith("ref: ")]

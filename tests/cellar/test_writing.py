@@ -130,7 +130,7 @@ def test_every_act_has_its_tag(stocked: Bench) -> None:
     assert writing.withdraw(repository, parse_reference("vit-l/projectA@1.0.2")).tags == ("vit-l/projectA@1.0.2!#5",)
     assert writing.deprecate(repository, A).tags == ("vit-l/projectA@deprecated#6",)
     assert len(chain(stocked)) == 8
-    assert read_state(repository, A).anomalies == ()
+    assert read_state(repository, A).anomalies == []
 
 
 # What is registered is what is committed
@@ -378,7 +378,7 @@ def test_foreign_tags_are_counted_on_and_named(stocked: Bench) -> None:
     tag(stocked, "vit-l/projectA#staging#7")
     outcome = stocked.assign("vit-l/projectA@1.0.1", "production")
     assert outcome.tags == ("vit-l/projectA#production#8",)
-    assert read_cellar(stocked.repository)[A].anomalies == ()
+    assert read_cellar(stocked.repository)[A].anomalies == []
 
 
 def test_a_version_without_its_weights_is_not_pushed(stocked: Bench) -> None:
@@ -454,4 +454,4 @@ def test_who_writes_between_anothers_plan_and_its_tags_is_not_forked_off(
     outcome = stocked.assign("vit-l/projectA@1.0.1", "production", push=push)
     assert outcome.tags == ("vit-l/projectA#production#2",)
     assert chain(stocked) == ["vit-l/projectA#production#2", "vit-l/projectA#staging#1", "vit-l/projectA@1.0.1"]
-    assert read_state(stocked.repository, A).anomalies == ()
+    assert read_state(stocked.repository, A).anomalies == []
