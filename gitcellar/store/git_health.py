@@ -59,7 +59,7 @@ class GitHealth(GitRunner):
         """
         branch = f"refs/heads/gitcellar-probe-{secrets.token_hex(4)}"
         specs = [*refspecs, f"{commit}:{branch}", f"{commit}:{branch}/below"]
-        how = ("--porcelain", "--no-follow-tags", "--no-verify", "--atomic")
+        how = (RECEIVE_PACK, "--porcelain", "--no-follow-tags", "--no-verify", "--atomic")
         return self._try("push", *how, "--end-of-options", remote, *specs)
 
     def try_commit(self, path: str, content: bytes) -> Answer:
