@@ -25,6 +25,8 @@ from gitcellar.store.hook_files import inspect_hook
 
 Level = Literal["ok", "warning", "error"]
 
+# Of a stranger's ref with a hundred thousand parts no more are looked at; a registry tag has 200 characters at most.
+_DEEPEST = 100
 # update-ref's prepare, mktag's checks and push --porcelain with --atomic were tried with this one on.
 _OLDEST_GIT = (2, 34)
 
@@ -132,7 +134,7 @@ def _examine_folders(*listings: str) -> Iterator[Finding]:
     refs = {ref for line in lines if (ref := line[line.find("refs/") :])}
     for ref in sorted(refs):
         parts = ref.split("/")
-        for folder in ("/".join(parts[:end]) for end in range(3, len(parts))):
+        for folder in ("/".join(parts[:end]) for end in range(3, min(len(parts), _DEEPEST))):
             if folder in refs:
                 name = folder.removeprefix("refs/tags/")
                 message = f"{name} stands where the folder of {ref.removeprefix('refs/tags/')} must"
@@ -144,7 +146,7 @@ def _examine_names(repository: GitRepository, states: dict[ModelName, ModelState
     spelled: dict[str, str] = {}
     for tag in repository.list_ref_ids("refs/tags/"):
         parts = tag.removeprefix("refs/tags/").split("/")
-        for end in range(1, len(parts) + 1):
+        for end in range(1, min(len(parts), _DEEPEST) + 1):
             beginning = "/".join(parts[:end])
             other = spelled.setdefault(beginning.casefold(), beginning)
             if other != beginning:

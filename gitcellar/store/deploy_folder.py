@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from gitcellar.core.errors import WorldError
+from gitcellar.core.errors import InvalidError, WorldError
 from gitcellar.store.inside import find_inside
 
 _LOCK = ".gitcellar/lock"
@@ -36,6 +36,9 @@ class Folder:
         place = find_inside(self.path, _LOCK)
         with _explained("write", self.path):
             place.parent.mkdir(parents=True, exist_ok=True)
+            # To open a pipe would wait for its other end.
+            if place.exists() and not place.is_file():
+                raise InvalidError(f"{place} is no file", hint=f"rm '{place}'")
             # Opened to append: who finds another program's file of that name takes nothing from it.
             return open(place, "ab")
 

@@ -45,7 +45,7 @@ def initialized(url: str) -> Iterator[GitRepository]:
     """A throw-away bare repository with nothing in it, whose remote `origin` is `url`."""
     RemoteRepository(url)
     with tempfile.TemporaryDirectory(prefix="gitcellar-") as folder:
-        repository = GitRepository(folder)
+        repository = GitRepository(folder, is_ours=True)
         repository._text("init", "--quiet", "--bare", "--template=")
         repository._text("remote", "add", "--", "origin", url)
         yield repository

@@ -22,6 +22,10 @@ from gitcellar.store.git_errors import GitError, NotARepositoryError, explain_fa
 
 # CVE-2017-1000117 and its kin: other transports, ext:: above all, run what the URL says.
 _PROTOCOLS = "https:ssh:file"
+# In a clone without blobs reading an object fetches it, and of a remote on this machine git runs the program that the
+# clone's config names for the other end. Our own commands name git's, so these alone may reach a path.
+_REACHING = ("fetch", "push", "ls-remote")
+_WHILE_READING = "https:ssh"
 # git tag does not fsync, and a registration that a power cut can take back is none (git-config(1), core.fsync).
 DURABLE = ("-c", "core.fsync=objects,reference")
 # A repository's own config comes from strangers when its folder does, as an unpacked archive. git trusts it once the
@@ -59,9 +63,13 @@ class GitRunner:
     That bounds every command, not those of remotes alone: in a clone without blobs reading an object fetches it.
     """
 
-    def __init__(self, path: str | os.PathLike[str] = ".", *, seconds: float = _WHOLE_SECONDS) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str] = ".", *, seconds: float = _WHOLE_SECONDS, is_ours: bool = False
+    ) -> None:
+        """`is_ours` is a repository that was made here, and whose config nobody else wrote."""
         self.path = Path(path)
         self._seconds = seconds
+        self._is_ours = is_ours
         self._git = Git(str(self.path))
 
     def _text(self, *args: str, stdin: str | None = None, allow: tuple[int, ...] = (0,)) -> str:
@@ -90,7 +98,7 @@ class GitRunner:
                     ["git", *_CALM, *_PATIENT, *args],
                     istream=source,
                     as_process=True,
-                    env={"GIT_ALLOW_PROTOCOL": os.environ.get("GIT_ALLOW_PROTOCOL", _PROTOCOLS), **(env or {})},
+                    env={"GIT_ALLOW_PROTOCOL": self._find_protocols(args), **(env or {})},
                 )
             except GitCommandNotFound as error:
                 hint = "https://git-scm.com/downloads"
@@ -101,6 +109,11 @@ class GitRunner:
             told, wrong = (text.decode("utf-8", "replace") for text in (found, errors))
             raise explain_failure(args, status, told, wrong, self.path)
         return found
+
+    def _find_protocols(self, args: Sequence[str]) -> str:
+        if not self._is_ours and find_verb(args) not in _REACHING:
+            return _WHILE_READING
+        return os.environ.get("GIT_ALLOW_PROTOCOL", _PROTOCOLS)
 
     def _wait(self, process: Any, args: Sequence[str]) -> tuple[bytes, bytes]:
         """What git prints on both streams. One that takes too long is ended, with all that it started."""

@@ -172,9 +172,7 @@ def test_annotations_are_the_only_commands_and_hold_no_other(evil: Bench, capfd:
 def test_every_value_keeps_its_own_line(evil: Bench, capfd: pytest.CaptureFixture[str]) -> None:
     """A stranger's newline begins no line that looks like one of ours."""
     lines = run_here(capfd, evil.work, "describe", "vit-l/base@1.0").out.splitlines()
-    labels = (
-        "version registered commit tag checkpoint type description labels custom metrics params message event event"
-    )
+    labels = "version registered commit tag checkpoint type description labels custom metrics params message event event event"
     assert [re.split(r"[ .]", line)[0] for line in lines] == labels.split()
     plain = run_here(capfd, evil.work, "describe", "vit-l/base@1.0", "--plain").out
     assert {line.count("\t") for line in plain.splitlines()} == {1}

@@ -164,14 +164,18 @@ def _without_prompts(remotes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict
 
 def _require_own(root: Path) -> None:
     """Raise InvalidError where what DVC writes is a link, or `.dvc/config.local` came with a commit."""
-    shards = [place for folder in _SHARDS if (root / folder).is_dir() for place in os.scandir(root / folder)]
     links = [name for name in _WRITTEN if (root / name).is_symlink()]
-    links += [Path(place.path).relative_to(root).as_posix() for place in shards if place.is_symlink()]
+    if not links:
+        shards = [place for folder in _SHARDS if (root / folder).is_dir() for place in os.scandir(root / folder)]
+        links = [Path(place.path).relative_to(root).as_posix() for place in shards if place.is_symlink()]
     if links:
         raise InvalidError(
             f"{links[0]} is a symbolic link, and DVC would write through it",
             hint=f"rm {links[0]}; for a cache elsewhere: dvc cache dir --local PATH",
         )
+    local = root / _LOCAL
+    if local.exists() and not local.is_file():
+        raise InvalidError(f"{_LOCAL} is no file", hint=f"rm '{local}'")
     if GitRepository(root).is_staged(_LOCAL):
         raise InvalidError(
             f"{_LOCAL} is committed, and it is where settings stand that only you may choose",

@@ -146,7 +146,8 @@ class _Asked:
 
     @property
     def target(self) -> str:
-        return str(Path(self.repository.root_dir) / self.out.path)
+        # The tracking file, for of a path DVC asks the current folder's dvc.yaml too, which may read any file.
+        return f"{Path(self.repository.root_dir) / self.out.path}.dvc"
 
     @property
     def cache(self) -> Any:
