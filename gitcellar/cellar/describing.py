@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gitcellar.cellar.evidence import commit_place, read_files
 from gitcellar.cellar.reading import detail_events, read_version, with_objects
 from gitcellar.core.declared import manifest_files
 from gitcellar.core.digests import Digest
-from gitcellar.core.documents import DocumentError, parse_document
+from gitcellar.core.documents import MAX_BYTES, DocumentError, parse_document
 from gitcellar.core.errors import NotFoundError
 from gitcellar.core.events import DetailedEvent, Details
 from gitcellar.core.json_text import parse_json
@@ -74,7 +73,7 @@ def read_description(source: RefSource, reference: Reference) -> Description:
 
 def read_entry(repository: GitRepository, commit: str, model: ModelName) -> Entry | None:
     """What the manifest at a commit says of a model; None where it says nothing."""
-    return find_entry(model, _read_files(repository, commit, manifest_files(model)))
+    return find_entry(model, repository.read_bounded_blobs(commit, manifest_files(model), most=MAX_BYTES))
 
 
 def require_entry(repository: GitRepository, commit: str, model: ModelName) -> Entry:
@@ -94,7 +93,7 @@ def _read_values(
     """Metrics or parameters: inline, or from the file that is named. Nothing where that is absent or unreadable."""
     if not isinstance(written, str):
         return written
-    content = _read_files(repository, commit, [written]).get(written)
+    content = repository.read_bounded_blobs(commit, [written], most=MAX_BYTES).get(written)
     try:
         value = {} if content is None else parse(content, written)
     except DocumentError:
@@ -107,9 +106,3 @@ def _parse_params(content: bytes, file: str) -> Any:
     if file.endswith(".json"):
         return parse_json(content, file)
     return parse_document(content, file).value if file.endswith((".yaml", ".yml")) else None
-
-
-def _read_files(repository: GitRepository, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
-    """Those files that are in a commit. One that is too large to be parsed is not read at all."""
-    place = commit_place(commit)
-    return {path: content for (_, path), content in read_files(repository, [(place, path) for path in paths]).items()}

@@ -14,6 +14,7 @@ from pathlib import Path
 from gitcellar.cellar.describing import require_entry
 from gitcellar.cellar.reading import read_version
 from gitcellar.core.digests import Digest
+from gitcellar.core.documents import MAX_BYTES
 from gitcellar.core.lineage import find_checkpoint
 from gitcellar.core.manifest import Entry
 from gitcellar.core.names import ModelName
@@ -65,7 +66,9 @@ def get_checkpoint(
 def read_tracking(repository: GitRepository, commit: str, entry: Entry) -> Tracking:
     """What a commit says of how DVC tracks a checkpoint."""
     path = posixpath.normpath(entry.path)
-    return Tracking(path, repository.read_blobs(commit, tracking_files(path)), repository.find_root())
+    return Tracking(
+        path, repository.read_bounded_blobs(commit, tracking_files(path), most=MAX_BYTES), repository.find_root()
+    )
 
 
 def read_tracking_of(source: RefSource, model: ModelName, tag: str, commit: str) -> Tracking:

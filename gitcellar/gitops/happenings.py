@@ -12,6 +12,7 @@ from gitcellar.cellar.rows import format_time
 from gitcellar.core.cloud_events import Happening, Kind, claim_of, find_kind, find_previous
 from gitcellar.core.declared import find_path, manifest_files
 from gitcellar.core.digests import Digest
+from gitcellar.core.documents import MAX_BYTES
 from gitcellar.core.errors import CellarError, NotFoundError
 from gitcellar.core.events import Details, Event
 from gitcellar.core.lineage import find_checkpoint
@@ -89,7 +90,11 @@ def _find_digest(registered: Event | None, details: Mapping[str, tuple[str, Deta
 
 def _find_path(repository: GitRepository, commit: str | None, model: ModelName) -> str | None:
     try:
-        return find_path(model, repository.read_blobs(commit, manifest_files(model))) if commit else None
+        return (
+            find_path(model, repository.read_bounded_blobs(commit, manifest_files(model), most=MAX_BYTES))
+            if commit
+            else None
+        )
     except CellarError:
         return None  # what a stranger's manifest says, or that it cannot be read, stops no event
 

@@ -147,6 +147,19 @@ class GitRepository(IdentityReader):
         """The contents of those of `paths` that are files in `commit`, in one git process."""
         return self.read_objects({path: f"{commit}:{path}" for path in paths}, kind="blob")
 
+    def read_bounded_blobs(self, commit: str, paths: Iterable[str], *, most: int) -> dict[str, bytes]:
+        """Like `read_blobs`, but a file of more than `most` bytes is not read: it is one zero more than that.
+
+        So its parser refuses it, and a file that compresses well fills no memory.
+        """
+        names = {path: f"{commit}:{path}" for path in paths}
+        headers = self.check_objects(names.values())
+        blobs = {
+            path: headers[name] for path, name in names.items() if name in headers and headers[name].kind == "blob"
+        }
+        read = self.read_blobs(commit, [path for path, header in blobs.items() if header.size <= most])
+        return {path: read.get(path, bytes(most + 1)) for path in blobs}
+
     def check_objects(self, names: Iterable[str]) -> dict[str, ObjectHeader]:
         """The id, type and size of those objects that exist, by name, without reading them."""
         safe = [name for name in dict.fromkeys(names) if "\n" not in name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,26 @@ def test_hostile_text_is_a_value_or_refused_at_every_door(cellar: Bench, name: s
         assert described.exception.exit_code == 3
     call(cellar.work, "describe", f"vit-l/base@{version}")
     assert call(cellar.work, "show", "--json").exception is None
+
+
+def test_a_file_beyond_all_limits_fills_no_memory(cellar: Bench) -> None:
+    (cellar.work / "artifacts.yaml").write_text(
+        "vit-l/base: {path: models/vit-l-base, params: p.json, metrics: m.json}"
+    )
+    for file in ("p.json", "m.json", "dvc.yaml", "models/vit-l-base.dvc"):
+        with open(cellar.work / file, "wb") as sparse:
+            sparse.truncate(100_000_000)
+    cellar.commit_anyhow("100 MB that compress to 100 kB")
+    tag(cellar, "vit-l/base@7.0")
+    tracemalloc.start()
+    try:
+        assert json.loads(call(cellar.work, "describe", "vit-l/base@7.0", "--json").stdout)["params"] == {}
+        got = call(cellar.work, "get", "vit-l/base@7.0", "-o", str(cellar.folder / "got"))
+        assert "the file has 4194305 bytes, and 4194304 are the most" in str(got.exception)
+        assert call(cellar.work, "event", "vit-l/base@7.0").exception is None
+        assert tracemalloc.get_traced_memory()[1] < 60_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def _line(cellar: Bench, version: str) -> str:
