@@ -73,7 +73,7 @@ def test_a_spreadsheet_runs_nothing_of_it(audited: Bench) -> None:
 
 def test_a_report_has_a_row_for_each_and_the_exceptions(audited: Bench) -> None:
     out = audited.gitcellar("audit", "--format", "md").out
-    assert out.count("\n| `2026-") == 4
+    assert out.count("\n| 2026-") == 4
     assert "| V003 | `vit-l/*` | the import of 2025 | 2099-12-31 | in force |" in out
     assert "=cmd\\|' /C calc'!A0" in out
     text = audited.gitcellar("audit").out

@@ -259,7 +259,14 @@ def test_what_hosts_make_links_of_is_code(text: str) -> None:
 
 
 def test_sentences_of_ours_stay_readable() -> None:
-    for text in ("X rises, for an application of 1.0 must change", "vit-l/base 1.0 → 2.0", "M003: no owner", "+0.03"):
+    for text in (
+        "X rises, for an application of 1.0 must change",
+        "vit-l/base 1.0 → 2.0",
+        "M003: no owner",
+        "+0.03",
+        "1.0",
+        "2026-11-21T10:00:00Z",
+    ):
         assert escape_markdown(text) == text
 
 

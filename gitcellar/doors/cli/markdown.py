@@ -10,7 +10,8 @@ from gitcellar.doors.cli.output import one_line
 # Letters, digits and marks of which no host makes anything. It begins no list, and names no host and no issue: GitHub
 # makes links of `www.`, of `GH-12`, and after it has read the Markdown, so that escapes do not help; but not in code.
 _PLAIN = re.compile(
-    r"(?![0-9]+[.)](?: |$))(?!.*(?:www\.|gh-))[+-]?[a-z0-9](?:[a-z0-9 .,;()%+='\"/→-]|: )*", re.IGNORECASE
+    r"(?![0-9]+[.)](?: |$))(?!.*(?:www\.|gh-))[+-]?[a-z0-9](?:[a-z0-9 .,;()%+='\"/→-]|: |[0-9]{2}:[0-9]{2}:[0-9]{2}Z)*",
+    re.IGNORECASE,
 )
 
 
