@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from gitcellar.core.errors import InvalidError
 from gitcellar.store.git import GitRepository
+from gitcellar.store.git_errors import GitError
 from gitcellar.store.git_runner import LISTING_SECONDS
 
 
@@ -55,5 +56,10 @@ def initialized(url: str) -> Iterator[GitRepository]:
 def cloned(url: str, refs: Sequence[str], *, depth: int = 1) -> Iterator[GitRepository]:
     """A throw-away bare repository with `refs` of `url`: no history, and files come only when they are read."""
     with initialized(url) as repository:
-        repository.fetch("origin", [f"{ref}:{ref}" for ref in refs], depth=depth, blobs=False)
+        try:
+            repository.fetch("origin", [f"{ref}:{ref}" for ref in refs], depth=depth, blobs=False)
+        except GitError:
+            # Where no ref fits git says nothing and fails. That there is none is an answer, and can be asked for.
+            if RemoteRepository(url).list_refs(refs):
+                raise
         yield repository

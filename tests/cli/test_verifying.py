@@ -172,3 +172,19 @@ def test_a_policy_that_cannot_be_had_is_no_policy_that_allows(lived: Bench) -> N
 def test_a_cellar_of_gto_has_no_chain_to_verify(bench: Bench) -> None:
     tag(bench, "churn@v1.0.0")
     assert suspected(bench) == {("no-tip", "churn@v1.0.0")}
+
+
+def test_a_remote_whose_registry_is_gone_is_the_worst_rewriting(stocked: Bench) -> None:
+    """Only who fetched before can know; to everybody else there is nothing."""
+    refs = git(stocked.remote, "for-each-ref", "--format=%(refname)", "refs/tags", "refs/gitcellar").splitlines()
+    for ref in refs:
+        git(stocked.remote, "update-ref", "-d", ref)
+    stocked.git("remote", "set-url", "origin", stocked.url)
+    done = stocked.gitcellar("verify", "--repo", stocked.url, "--plain")
+    assert done.status == 1
+    assert [line.split("\t")[:3] for line in done.out.splitlines()] == [
+        ["error", "rewound", "vit-l/base@1.0"],
+        ["error", "rewound", "vit-l/projectA@1.0.1"],
+    ]
+    nobody = run(stocked.folder, "gitcellar", "verify", "--repo", stocked.url)
+    assert (nobody.status, nobody.err) == (0, "Verified: 0 events of 0 models: nothing was rewritten\n")
