@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from cellars import MODEL, git, make_cellar
-from judging import bench_check, bench_hooks
+from judging import bench_check, bench_hooks, bench_one_model
 from racing import CLONES, bench_races
 from timing import Measured, measure
 from trusting import BARE, NO_QUORUM, QUORUM, bench_quorum, bench_verify
@@ -44,6 +44,7 @@ def main() -> None:
         results = {size: bench_reading(folder, size, options.runs) for size in sizes}
         gto = {size: bench_gto(folder, size) for size in sizes if size <= options.gto_most}
         judged = bench_hooks(folder, options.runs) | bench_check(folder, max(3, options.runs // 2))
+        judged |= bench_one_model(folder, max(3, options.runs // 2))
         _print_table("judging, in cellars that the policy has nothing against", judged)
         trusted = bench_quorum(folder, options.runs) | bench_verify(folder, options.signed)
         _print_table("signatures", trusted)
@@ -149,8 +150,13 @@ def print_judging_limits(judged: dict[str, Measured]) -> None:
     most, half = judged["pre-receive of 1,000 tags"].seconds, judged["pre-receive of 500 tags"].seconds
     _limit("pre-receive of 1,000 tags, s", most, 3)
     _limit("pre-receive of 1,000 tags / of 500", most / half, 2.2)
-    most, third = (judged[f"check --all of {n} versions"].seconds for n in ("10,000", "3,000"))
-    _limit("check --all of 10,000 versions / of 3,000", most / third, 10 / 3 * 1.1)
+    for what in ("versions of one model", "claims on one version"):
+        all_of_them, tenth = (judged[f"pre-receive of {count} {what}"] for count in ("10,000", "1,000"))
+        _limit(f"pre-receive of 10,000 {what}, s", all_of_them.seconds, 30)
+        _limit(f"pre-receive of 10,000 {what}, MB", all_of_them.megabytes, 500)
+        _limit(f"pre-receive of 10,000 {what} / of 1,000", all_of_them.seconds / tenth.seconds, 11)
+    whole, third = (judged[f"check --all of {n} versions"].seconds for n in ("10,000", "3,000"))
+    _limit("check --all of 10,000 versions / of 3,000", whole / third, 10 / 3 * 1.1)
 
 
 def print_trusting_limits(trusted: dict[str, Measured], signed: int) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from timing import Measured, measure
 
 GITCELLAR = str(Path(sys.executable).parent / "gitcellar")
 VERSIONS = 50  # of each model, and as many stage tags
+ONE = "vit-l/base"
+MOST = 10_000
+ZERO = "0" * 40
 POLICY = "stages: [staging, production, archived]\n"
 
 
@@ -48,6 +53,60 @@ def bench_hooks(folder: Path, runs: int) -> dict[str, Measured]:
     deletions = "".join(f"delete {ref}\n" for _, ref in pushed)
     subprocess.run(["git", "update-ref", "--stdin"], cwd=cellar, input=deletions, text=True, check=True)
     return measure(commands, cellar, runs=runs, stdin=stdin)
+
+
+def bench_one_model(folder: Path, runs: int) -> dict[str, Measured]:
+    """pre-receive of 1,000 and 10,000 versions of one model, and of as many claims on one version."""
+    cellar = folder / "one-model"
+    git(folder, "init", "-q", "--bare", "-b", "main", str(cellar))
+    now = int(time.time())
+    process = subprocess.Popen(["git", "-C", str(cellar), "fast-import", "--quiet"], stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    for chunk in _stream_one(MOST, now):
+        process.stdin.write(chunk.encode())
+    process.stdin.close()
+    assert process.wait() == 0
+    listed = git(cellar, "for-each-ref", "--format=%(objectname)", "--sort=version:refname", "refs/tags").splitlines()
+    deletions = "".join(f"delete refs/tags/{ONE}@1.{number}\n" for number in range(1, MOST))
+    subprocess.run(["git", "update-ref", "--stdin"], cwd=cellar, input=deletions, text=True, check=True)
+    tags = [f"{ZERO} {object_id} refs/tags/{ONE}@1.{number}\n" for number, object_id in enumerate(listed)][1:]
+    claims = [
+        f"{ZERO} {object_id} refs/tags/{ONE}@1.0=evaluated.x#{number}\n"
+        for number, object_id in enumerate(_write_claims(cellar, listed[0], now), 1)
+    ]
+    commands: dict[str, list[str]] = {}
+    stdin: dict[str, Path] = {}
+    for count in (MOST // 10, MOST):
+        for what, lines in (("versions of one model", tags), ("claims on one version", claims)):
+            name = f"pre-receive of {count:,} {what}"
+            stdin[name] = folder / f"{what.split()[0]}{count}"
+            stdin[name].write_text("".join(lines[:count]))
+            commands[name] = [GITCELLAR, "hook", "pre-receive"]
+    return measure(commands, cellar, runs=runs, stdin=stdin)
+
+
+def _stream_one(versions: int, now: int) -> Iterator[str]:
+    manifest = f"{ONE}: {{path: base.bin}}\n"
+    yield f"blob\nmark :1\ndata {len(POLICY)}\n{POLICY}\nblob\nmark :2\ndata {len(manifest)}\n{manifest}\n"
+    for number in range(versions):
+        tracking = f"outs:\n- {{md5: '{number:032x}', size: 1, hash: md5, path: base.bin}}\n"
+        yield f"commit refs/heads/main\nmark :{number + 3}\ncommitter A <a@x> {now} +0000\ndata 0\n"
+        yield "M 100644 :1 gitcellar.yaml\nM 100644 :2 artifacts.yaml\n" if not number else ""
+        yield f"M 100644 inline base.bin.dvc\ndata {len(tracking)}\n{tracking}\n"
+        yield f"tag {ONE}@1.{number}\nfrom :{number + 3}\ntagger A <a@x> {now} +0000\ndata 1\nx\n"
+
+
+def _write_claims(cellar: Path, version: str, now: int) -> list[str]:
+    """The ids of claims on a version, stored as objects."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, str(number)) for number in range(1, MOST + 1)]
+        for number, path in enumerate(paths, 1):
+            head = f"object {version}\ntype tag\ntag {ONE}@1.0=evaluated.x#{number}\ntagger A <a@x> {now} +0000\n"
+            path.write_text(f"{head}\nClaim\n\nModel: {ONE}\nVersion: 1.0\nMetric: a={number}.5\n")
+        lines = "".join(f"{path}\n" for path in paths)
+        words = ["git", "hash-object", "-w", "-t", "tag", "--stdin-paths"]
+        done = subprocess.run(words, cwd=cellar, input=lines, text=True, capture_output=True, check=True)
+    return done.stdout.split()
 
 
 def bench_check(folder: Path, runs: int) -> dict[str, Measured]:
