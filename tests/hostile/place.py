@@ -60,10 +60,6 @@ _TRAPS = (
 )
 
 
-# A server holds dates against its own clock, and tags of one model rise.
-NOW = int(time.time())
-
-
 @dataclass(frozen=True)
 class Place:
     """One hostile repository and its surroundings."""
@@ -166,7 +162,7 @@ class Place:
             f"{subject or f'Assign {MODEL} {VERSION} to production'}\n\nCellar-Format: 1\nModel: {MODEL}\n"
             f"Version: {VERSION}\nCellar: acme/models\nStage: production\n{more}Previous: {registered}\n",
             tagger=tagger,
-            at=NOW + 61,
+            at=_soon() + 1,
         )
         for ref in (f"refs/gitcellar/{MODEL}@tip", f"refs/gitcellar-remotes/origin/{MODEL}@tip"):
             self.git("update-ref", ref, assigned)
@@ -179,10 +175,11 @@ class Place:
         *,
         kind: str = "commit",
         tagger: str = "Eve <eve@example.com>",
-        at: int = NOW + 60,
+        at: int | None = None,
     ) -> str:
         """Write a tag object as it is told, and a ref of its name. Return the object's id."""
-        written = self.store(f"object {target}\ntype {kind}\ntag {name}\ntagger {tagger} {at} +0000\n\n{message}")
+        when = _soon() if at is None else at
+        written = self.store(f"object {target}\ntype {kind}\ntag {name}\ntagger {tagger} {when} +0000\n\n{message}")
         self.ref(f"refs/tags/{name}", written)
         return written
 
@@ -287,6 +284,11 @@ def _keep(store: Path, content: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(content)
     file.chmod(0o444)  # as DVC keeps it, which would see to that on reading
+
+
+def _soon() -> int:
+    """A date that a server takes, which holds them against its own clock, after all that the template has."""
+    return int(time.time()) + 30
 
 
 def make_place(folder: Path, template: Path) -> Place:
