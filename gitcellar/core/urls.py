@@ -3,7 +3,8 @@
 import re
 
 # Always matches to the end of what could be a URL, so that no text makes it look at a letter more than a few times.
-_URL = re.compile(r"://(?:[^\s/?#]*@)?([^\s?#]*)(?:\?[^\s#'\"]*)?")
+# A slash too few makes no URL of it, and no less a secret.
+_URL = re.compile(r"(://|\bhttps?:/?(?!/))(?:[^\s/?#]*@)?([^\s?#]*)(?:\?[^\s#'\"]*)?")
 
 
 def strip_credentials(text: str) -> str:
@@ -14,4 +15,4 @@ def strip_credentials(text: str) -> str:
     >>> strip_credentials("cannot read 'https://x-access-token:secret@example.com/m.git?token=secret'")
     "cannot read 'https://example.com/m.git'"
     """
-    return _URL.sub(r"://\1", text) if "://" in text else text
+    return _URL.sub(r"\1\2", text) if ":" in text else text
