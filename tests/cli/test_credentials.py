@@ -22,6 +22,7 @@ TEXTS = {
     "at signs in the password": ("https://u:secret@secret@host/x", "https://host/x"),
     "token in a query": ("https://host/x.git?private_token=secret&a=b#main", "https://host/x.git#main"),
     "signed link in a sentence": ("no 's3+https://host/x?sig=secret' here", "no 's3+https://host/x' here"),
+    "one slash": ("http:/user:secret@host/x", "http:/host/x"),
     "two URLs": ("http://u:secret@a/b to ssh://u:secret@c/d", "http://a/b to ssh://c/d"),
     "SSH takes no password there": ("git@host:a/x.git", "git@host:a/x.git"),
     "a version in a path": ("https://host/vit-l/base@1.2", "https://host/vit-l/base@1.2"),
@@ -36,7 +37,13 @@ def test_what_logs_in_is_no_part_of_a_url_that_is_told(text: str, stripped: str)
 
 
 def test_a_text_of_any_length_is_stripped_at_once() -> None:
-    for text in ("://" * 300_000, "a" * 1_000_000 + "://", "://" + "a@" * 500_000, "://" + "a" * 1_000_000):
+    for text in (
+        "://" * 300_000,
+        "http:" * 300_000,
+        "a" * 1_000_000 + "://",
+        "://" + "a@" * 500_000,
+        "://" + "a" * 1_000_000,
+    ):
         assert strip_credentials(text).count("@") == 0
 
 
