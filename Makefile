@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 120
 # A company's own certificates are in the system's store, and uv brings its own unless told otherwise.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: demo gitops-demo test check bench fuzz clean
+.PHONY: demo gitops-demo test check bench fuzz hostile clean
 
 demo: $(VENV)/demo ## build a real cellar, from training to a prediction with what is in production
 	$(BIN)/python examples/demo.py
@@ -31,6 +31,9 @@ bench: $(VENV)/test ## the numbers of docs/performance.md, side by side with git
 fuzz: $(VENV)/test $(VENV)/fuzz ## the properties of the pure core, for longer, and its parsers by coverage
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 tests/core tests/cellar/test_crashes.py tests/cellar/test_machine.py
 	$(BIN)/python fuzz/parsers.py -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=512 -max_len=4096 -verbosity=0
+
+hostile: $(VENV)/test ## every hostile repository of tests/hostile, read by every command: half an hour
+	HOSTILE=all $(BIN)/python -m pytest -n 4 --dist worksteal tests/hostile
 
 clean:
 	rm -rf $(VENV)

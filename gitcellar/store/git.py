@@ -97,6 +97,7 @@ class GitRepository(IdentityReader):
 
     def find_refs(self, names: Sequence[str]) -> dict[str, str]:
         """The object ids of those of the named refs or revisions that exist."""
+        names = [name for name in names if "\n" not in name]
         lines = self._text("cat-file", "--batch-check=%(objectname)", stdin="".join(f"{name}\n" for name in names))
         found = {name: line for name, line in zip(names, split_lines(lines), strict=True) if " " not in line}
         # For a ref that is not there git takes one of a longer name: refs/tags/refs/heads/main for refs/heads/main.

@@ -19,7 +19,7 @@ class RemoteRepository:
     """A repository at a URL, of which only refs are read: nothing is cloned, and no listing takes over `seconds`."""
 
     def __init__(self, url: str, *, seconds: float = LISTING_SECONDS) -> None:
-        if url.startswith("-") or "\n" in url or "\0" in url:
+        if url.startswith("-") or not url.isprintable():
             raise InvalidError(f"{url!r} is no repository", hint="give a path or a URL")
         self.url = url
         # ls-remote runs where no repository's config can change what the URL means.
