@@ -29,7 +29,7 @@ bench: $(VENV)/test ## the numbers of docs/performance.md, side by side with git
 	$(BIN)/python benchmarks/fleet.py
 
 fuzz: $(VENV)/test $(VENV)/fuzz ## the properties of the pure core, for longer, and its parsers by coverage
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 tests/core tests/cellar/test_crashes.py tests/cellar/test_machine.py
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 tests/core tests/cellar/test_crashes.py tests/cellar/test_machine.py tests/cellar/test_laws.py
 	$(BIN)/python fuzz/parsers.py -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=512 -max_len=4096 -verbosity=0
 
 hostile: $(VENV)/test ## every hostile repository of tests/hostile, read by every command: half an hour
