@@ -352,7 +352,7 @@ class Laws(RuleBasedStateMachine):
 TestLaws = Laws.TestCase
 FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
 TestLaws.settings = settings(
-    max_examples=2000 if FUZZ else 6,
+    max_examples=500 if FUZZ else 6,
     stateful_step_count=25 if FUZZ else 12,
     deadline=None,
     database=None,
