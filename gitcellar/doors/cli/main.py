@@ -158,7 +158,8 @@ def _write_log() -> str:
     import traceback
 
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix="gitcellar-", suffix=".log", delete=False) as log:
-        log.write(f"gitcellar {__version__}, Python {platform.python_version()}, {platform.platform()}\n")
+        # Not platform.platform(), which starts uname, in whatever folder PATH finds one.
+        log.write(f"gitcellar {__version__}, Python {platform.python_version()}, {sys.platform}\n")
         log.write(printable(strip_credentials(traceback.format_exc())))
         return log.name
 
