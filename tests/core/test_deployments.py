@@ -23,7 +23,7 @@ from gitcellar.core.deployments import (
 )
 from gitcellar.core.errors import InvalidError
 from gitcellar.core.events import Assigned, Event, Registered, Unassigned
-from gitcellar.core.names import ModelName
+from gitcellar.core.names import ModelName, is_stage_name
 from gitcellar.core.state import fold_events
 from gitcellar.core.versions import parse_version
 
@@ -40,7 +40,8 @@ GOOD = Deployment(
     "c" * 64,
     7,
 )
-PART = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,30}[A-Za-z0-9])?", fullmatch=True)
+# git allows neither '..' nor a part that ends with '.lock', and a name has at most 200 characters.
+PART = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,30}[A-Za-z0-9])?", fullmatch=True).filter(is_stage_name)
 PATHS = st.lists(PART, min_size=1, max_size=3).map("/".join)
 SLOTS = st.tuples(st.lists(PART, min_size=2, max_size=3).map("/".join), PART)
 
