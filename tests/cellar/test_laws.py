@@ -231,7 +231,11 @@ class Laws(RuleBasedStateMachine):
 
     @rule(forgeries=st.lists(FORGERIES, min_size=1, max_size=2))
     def push_by_hand(self, forgeries: list[Forgery]) -> None:
-        """Push forged tags, with a tip or without; what the judge of the server allows lands."""
+        """Push forged tags, with a tip or without."""
+        self.land(forgeries)
+
+    def land(self, forgeries: list[Forgery]) -> None:
+        """Offer forged tags to the server; what its judge allows lands."""
         pushed: dict[str, PushedRef] = {}
         for forgery in forgeries:
             name = self.name(forgery)
@@ -247,6 +251,13 @@ class Laws(RuleBasedStateMachine):
                 f"update {p.ref} {p.new}" if p.new else f"delete {p.ref}" for p in pushed.values() if p.old != p.new
             ]
             assert run(self.bench.remote, "git", "update-ref", "--stdin", stdin="\n".join([*lines, ""])).status == 0
+
+    @rule(model=st.sampled_from([BASE, TUNED]), name=st.sampled_from(["stage", "evaluated", "deprecated"]))
+    def follow_without_the_tip(self, model: ModelName, name: str) -> None:
+        """What fits in every other way, and would leave the next honest act a fork: it is aimed, for chance misses it."""
+        target = "tag" if name == "evaluated" else "version"
+        self.land([Forgery(model, name, target, "nothing", "tip", "none", "no", 0, "left")])
+        self.measure(model, 0)
 
     def find(self, ref: str) -> str | None:
         return self.server.find_refs([ref]).get(ref)
