@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import pytest
 from hypothesis import Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -369,3 +370,13 @@ TestLaws.settings = settings(
     database=None,
     phases=[Phase.explicit, Phase.generate, Phase.shrink] if FUZZ else [Phase.generate],
 )
+
+
+def test_an_event_that_follows_the_tip_without_moving_it_forks_no_honest_act(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.cellar.test_laws.note", lambda text: None)
+    life = Laws()
+    life.begin("open")
+    life.register(BASE)
+    life.follow_without_the_tip(BASE, "stage")
+    life.a_fresh_clone_finds_nothing_rewritten()
+    life.teardown()
