@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from gitcellar.cellar.hooks import install_hooks
 from gitcellar.store.git import GitRepository
-from tests.support.cellars import Bench, make_bench
+from tests.support.cellars import Bench, Desk, make_bench
 
 settings.register_profile("default", deadline=None, max_examples=60, database=None)
 settings.register_profile("fuzz", deadline=None, max_examples=5000, database=None)
@@ -50,23 +50,36 @@ def bench(tmp_path: Path) -> Bench:
     return make_bench(tmp_path / "cellar")
 
 
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("desk"))
+
+
 @pytest.fixture
-def guarded(bench: Bench) -> Bench:
+def guarded(desk: Desk) -> Iterator[Bench]:
     """A cellar with a base model, and our hooks on both sides."""
+    yield desk.lay("guarded", fill_guarded)
+    desk.clear()
+
+
+@pytest.fixture
+def stocked(desk: Desk) -> Iterator[Bench]:
+    """A cellar with a base model and a project model tuned from it, pushed."""
+    yield desk.lay("stocked", fill_stocked)
+    desk.clear()
+
+
+def fill_guarded(bench: Bench) -> None:
     bench.declare("vit-l/base", "base 1")
     bench.git("push", "-q", "origin", "main")
     bench.register("vit-l/base", version="1.0", push=True)
     for folder, *names in ((bench.work, "pre-commit", "pre-push"), (bench.remote, "pre-receive")):
         install_hooks(GitRepository(folder), names)
-    return bench
 
 
-@pytest.fixture
-def stocked(bench: Bench) -> Bench:
-    """A cellar with a base model and a project model tuned from it, pushed."""
+def fill_stocked(bench: Bench) -> None:
     bench.declare("vit-l/base", "base 1", metrics={"accuracy": 0.9})
     bench.register("vit-l/base", version="1.0")
     bench.declare("vit-l/projectA", "A 1", base="vit-l/base@1.0")
     bench.register("vit-l/projectA", push=True)
     bench.git("push", "-q", "origin", "main")
-    return bench

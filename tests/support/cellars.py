@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from gitcellar.core.names import ModelName
 from gitcellar.core.references import parse_reference
 from gitcellar.core.versions import parse_version
 from gitcellar.store.git import GitRepository
-from tests.support.processes import Result, git, run
+from tests.support.processes import Result, git, run_inside
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class Bench:
         return GitRepository(self.work)
 
     def gitcellar(self, *args: str, env: dict[str, str] | None = None) -> Result:
-        """Run the installed command in the clone."""
-        return run(self.work, "gitcellar", *args, env=env)
+        """Run the command in the clone, in this process."""
+        return run_inside(self.work, *args, env=env)
 
     def git(self, *args: str) -> str:
         return git(self.work, *args)
@@ -114,6 +115,30 @@ def make_bench(folder: Path, *, policy: str = ANY_WAY) -> Bench:
     bench.git("push", "-q", "origin", "main")
     bench.git("remote", "set-head", "origin", "main")
     return bench
+
+
+class Desk:
+    """Where cellars are laid out that many tests begin with: each is made once, and copied for every test.
+
+    A cellar names its storage by an absolute path, in a commit: so all copies stand, one after another, in one place.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._place = folder / "cellar"
+
+    def lay(self, name: str, fill: Callable[[Bench], None]) -> Bench:
+        """A fresh copy of the cellar of that name, which `fill` makes the first time."""
+        template = self._folder / name
+        if not template.exists():
+            fill(make_bench(self._place))
+            self._place.rename(template)
+        shutil.copytree(template, self._place, symlinks=True)
+        return Bench(self._place)
+
+    def clear(self) -> None:
+        """Take away what lies there."""
+        shutil.rmtree(self._place)
 
 
 def tag(bench: Bench, name: str, commit: str = "HEAD") -> None:
