@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from gitcellar.cellar.authority import find_own_signer, with_authority
+from gitcellar.cellar.authority import with_authority
 from gitcellar.cellar.describing import read_entry, require_entry
 from gitcellar.cellar.getting import read_tracking
 from gitcellar.cellar.judging import Candidate, find_change_base, gather_act
 from gitcellar.cellar.moving import fetch_models, find_unpushed, push_parcel, read_tips, return_lost
-from gitcellar.cellar.policies import find_policy_blob, read_policy
+from gitcellar.cellar.own_signature import plan_signature
+from gitcellar.cellar.policies import read_policy
 from gitcellar.cellar.reading import detail_events, read_state, unknown_model
 from gitcellar.core.chain import PREVIOUS
 from gitcellar.core.claims import format_statement
@@ -53,7 +54,7 @@ from gitcellar.store.environment import read_now, read_today
 from gitcellar.store.git import GitRepository, RefUpdate
 from gitcellar.store.git_errors import GitError
 from gitcellar.store.git_identity import Account, Identity
-from gitcellar.store.signatures import SigningKey, find_signing_key, sign
+from gitcellar.store.signatures import SigningKey, sign
 from gitcellar.store.tracking import tracking_files
 
 _ATTEMPTS = 60
@@ -223,14 +224,16 @@ class _Act:
             self.candidate = self.weigh()
         act = gather_act(self.repository, plan, state, rules, self.candidate, remote=self.options.remote)
         asked = any(asks_who(proposed.fact, rules) for proposed in plan.tags)
-        own = find_own_signer(self.repository, rules, act.day) if asked else None
-        act = with_authority(self.repository, act, now=read_now(), own=own)
+        # Before it is judged: the judge sees the tag as it will be written.
+        sign = self.options.sign if plan.tags else False
+        own = plan_signature(self.repository, rules, act.day, sign=sign, asked=asked)
+        act = with_authority(self.repository, act, now=read_now(), own=own.signer)
         verdict = judge(Change(read_today(), (act,)))
         if not verdict.ok:
             raise RefusedError(verdict)
         created = bool(plan.tags) and not self.options.dry_run
         tip = tips[self.model].ours
-        written = self.make_tags(act, plan, tip) if created else ()
+        written = self.make_tags(act, plan, tip, own.key) if created else ()
         for name in related if pushing else ():
             parcel = find_unpushed(self.repository, name, tips[name])
             if name == self.model:
@@ -241,12 +244,9 @@ class _Act:
             self.write_refs(written, act, tip, pushed=pushing)
         return replace(self.report(plan, act, created, pushing), warnings=verdict.warnings, reasons=plan.reasons)
 
-    def make_tags(self, act: Act, plan: Plan, tip: str | None) -> tuple[RefUpdate, ...]:
+    def make_tags(self, act: Act, plan: Plan, tip: str | None, key: SigningKey | None) -> tuple[RefUpdate, ...]:
         """Store the tag objects, each naming the one before, and no ref yet: so far nothing has happened."""
         by = self.repository.read_identity(self.options.account)
-        asked = any(asks_who(proposed.fact, act.rules) for proposed in plan.tags)
-        policy = find_policy_blob(self.repository, self.options.remote) if asked else None
-        key = self.find_key(act)
         details = self.repository.read_details(model_patterns(self.model))
         # Readers that go by time, GTO above all, must find the order that the counters say.
         at = max((found.at for _, found in details.values()), default=0)
@@ -263,24 +263,11 @@ class _Act:
                 proposed.object_id or proposed.target,
                 kind="tag" if proposed.object_id else "commit",
                 by=Identity(by.name, by.email, at, by.utc_offset),
-                message=format_message(plan.subject, self.options.message, _trailers(proposed, act, policy, previous)),
+                message=format_message(plan.subject, self.options.message, _trailers(proposed, act, previous)),
                 sign=partial(sign, key=key) if key else None,
             )
             updates.append(RefUpdate(f"refs/tags/{tag}", previous))
         return tuple(updates)
-
-    def find_key(self, act: Act) -> SigningKey | None:
-        """The key to sign with; None where neither the caller nor git nor the policy asks for a signature."""
-        if self.options.sign is False:
-            return None
-        config = self.repository.read_signing_config()
-        wants = config.get("tag.gpgsign") in ("true", "yes", "on", "1") or self.options.sign
-        key = find_signing_key(config)
-        if key is None and wants:
-            hint = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub"
-            raise NotFoundError("git has no key to sign with here", hint=hint)
-        asked = any(asks_who(proposed.fact, act.rules) for proposed in act.tags)
-        return key if wants or (asked and key is not None and key.public is not None) else None
 
     def write_refs(self, updates: tuple[RefUpdate, ...], act: Act, tip: str | None, *, pushed: bool) -> None:
         """Create the tags and move the tip from `tip`, together. Raise LostRaceError where somebody else was first."""
@@ -311,7 +298,7 @@ class _Act:
         return Outcome(self.model, plan.subject, plan.version, plan.stage, tags, commit, checkpoint, created, pushed)
 
 
-def _trailers(proposed: ProposedTag, act: Act, policy: str | None, previous: str | None) -> list[tuple[str, str]]:
+def _trailers(proposed: ProposedTag, act: Act, previous: str | None) -> list[tuple[str, str]]:
     """What a tag says to machines. Nothing in it depends on what a person typed as the message."""
     version = getattr(proposed.fact, "version", None) or act.state.at_commit.get(proposed.target)
     stage = getattr(proposed.fact, "stage", None)
@@ -326,8 +313,8 @@ def _trailers(proposed: ProposedTag, act: Act, policy: str | None, previous: str
         trailers += [("Checkpoint", str(act.checkpoint))] if act.checkpoint else []
     if proposed.statement is not None:
         trailers += format_statement(proposed.statement)
-    elif policy is not None:
-        trailers.append(("Policy", policy))
+    elif act.rules.policy is not None and asks_who(proposed.fact, act.rules):
+        trailers.append(("Policy", act.rules.policy))
     return trailers + ([(PREVIOUS, previous)] if previous else [])
 
 

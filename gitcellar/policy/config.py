@@ -79,11 +79,15 @@ _BY_KEY = ("rules", "required_for")
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy that was read: what it says, and the line on which it says so."""
+    """A policy that was read: what it says, and the line on which it says so.
+
+    `blob` is the id of the object that was read; None where no file was, or one of the work tree.
+    """
 
     content: PolicySection = field(default_factory=PolicySection)
     document: Document = field(default_factory=lambda: as_document({}, FILE))
     people: People = field(default_factory=People)
+    blob: str | None = None
 
     @property
     def is_written(self) -> bool:
@@ -163,6 +167,7 @@ class Policy:
             said.get("cellar"),
             _read_quorum(self.content.policy_changes),
             said["max_push"],
+            self.blob,
         )
 
     def _sections(self) -> Iterator[tuple[Path, ModelSection]]:

@@ -174,7 +174,10 @@ class Freeze:
 
 @dataclass(frozen=True, slots=True)
 class ModelRules:
-    """The policy as it stands for one model. Without a file, these defaults."""
+    """The policy as it stands for one model. Without a file, these defaults.
+
+    `policy` is the id of the file's object, so that what is judged by these rules can say by which.
+    """
 
     scheme: SchemeName = "cellar"
     stages: Mapping[str, StageRules] = field(default_factory=lambda: DEFAULT_STAGES)
@@ -197,6 +200,7 @@ class ModelRules:
     cellar: str | None = None
     policy_changes: Approvals | None = None
     max_push: int = 10_000
+    policy: str | None = None
 
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}

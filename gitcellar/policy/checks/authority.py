@@ -102,9 +102,9 @@ def asks_who(fact: Fact, rules: ModelRules) -> bool:
 
 
 def check_signed(act: Act) -> Iterable[Violation]:
-    fault = (act.signer or NOBODY).fault
-    for proposed in act.tags if act.rules.signed and fault is not None else ():
-        yield A001.violation(act.tag_of(proposed), f"it {fault}", hint=_KEY_HINT)
+    signer = act.signer or NOBODY
+    for proposed in act.tags if act.rules.signed and signer.fault is not None else ():
+        yield A001.violation(act.tag_of(proposed), f"it {signer.fault}", hint=signer.hint or _KEY_HINT)
 
 
 def check_assigner(act: Act) -> Iterable[Violation]:
@@ -118,7 +118,8 @@ def check_assigner(act: Act) -> Iterable[Violation]:
         if wanted and not act.rules.people.fits(signer.principal, wanted):
             said = f"{signer.principal} assigns it" if signer.principal else f"it {signer.fault}"
             message = f"{said}, and only {' or '.join(wanted)} may"
-            yield A002.violation(act.tag_of(proposed), message, hint=None if signer.principal else _KEY_HINT)
+            hint = None if signer.principal else signer.hint or _KEY_HINT
+            yield A002.violation(act.tag_of(proposed), message, hint=hint)
 
 
 def check_approvals(act: Act) -> Iterable[Violation]:
