@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from gitcellar.cellar.authority import with_authority
+from gitcellar.cellar.chains import find_unpushed, read_tips
 from gitcellar.cellar.describing import read_entry, require_entry
+from gitcellar.cellar.fetching import fetch_models
 from gitcellar.cellar.getting import read_tracking
 from gitcellar.cellar.judging import Candidate, find_change_base, gather_act
-from gitcellar.cellar.moving import fetch_models, find_unpushed, push_parcel, read_tips, return_lost
+from gitcellar.cellar.moving import push_parcel, return_lost
 from gitcellar.cellar.own_signature import plan_signature
 from gitcellar.cellar.policies import read_policy
 from gitcellar.cellar.reading import detail_events, read_state, unknown_model

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from gitcellar.cellar import writing
 from gitcellar.cellar.claiming import claim, decide
-from gitcellar.cellar.moving import fetch_all
+from gitcellar.cellar.fetching import fetch_all
 from gitcellar.cellar.proving import Proof, verify
 from gitcellar.cellar.reading import open_source, read_state
 from gitcellar.cellar.recalling import recall

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from gitcellar.cellar import writing
-from gitcellar.cellar.moving import DivergedError, fetch_checkpoints, push_models
+from gitcellar.cellar.fetching import DivergedError
+from gitcellar.cellar.moving import fetch_checkpoints, push_models
 from gitcellar.cellar.reading import read_cellar, read_state
 from gitcellar.core.chain import read_links, walk_back
 from gitcellar.core.errors import CellarError, InvalidError, NotFoundError

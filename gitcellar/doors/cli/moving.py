@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from gitcellar.cellar.fetching import Moved, fetch_all
 from gitcellar.cellar.getting import get_checkpoint
-from gitcellar.cellar.moving import Moved, fetch_all, fetch_checkpoints, find_parcels, push_models
+from gitcellar.cellar.moving import fetch_checkpoints, find_parcels, push_models
 from gitcellar.cellar.reading import read_cellar
 from gitcellar.cellar.rows import SCHEMA, GetDocument, MoveDocument
 from gitcellar.core.names import parse_model_name
