@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from gitcellar.cellar.chains import TIPS, TRACKED, reaches_back, tracked_tip
+from gitcellar.cellar.chains import TIPS, TRACKED, Tips, reaches_back, tracked_tip
+from gitcellar.cellar.policies import ProtectedBranch, UnknownBranchError
 from gitcellar.core.chain import read_links, walk_back
 from gitcellar.core.errors import NO, CellarError, NotFoundError
 from gitcellar.core.names import ModelName, find_model_name
@@ -33,68 +34,123 @@ class Moved:
     lost: tuple[str, ...] = ()
 
 
-def require_remote(repository: GitRepository, remote: str) -> None:
-    """Raise NotFoundError where no remote of that name is configured."""
-    if repository.find_remote_url(remote) is None:
-        raise NotFoundError(
-            f"there is no remote {remote!r}", hint=f"git remote add {remote} URL, or name another with --remote"
-        )
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What is so after a fetch: each model's tips, and the branch whose policy judges, where it was asked for.
+
+    `lost` are, by model, the tags that the remote's chain leads to and that it has no more; `return_lost` gives them
+    back.
+    """
+
+    tips: Mapping[ModelName, Tips]
+    lost: Mapping[ModelName, list[RefUpdate]]
+    protected: ProtectedBranch | None
 
 
 def fetch_models(
-    repository: GitRepository, remote: str, models: Iterable[ModelName] | None
-) -> dict[ModelName, list[RefUpdate]]:
-    """Bring the tags and tips of some models, or of all, here. Raise DivergedError where a tag here is another.
+    repository: GitRepository,
+    remote: str,
+    models: Iterable[ModelName] | None,
+    *,
+    protected: ProtectedBranch | None = None,
+) -> Fetched:
+    """Bring the tags and tips of some models, or of all, here, and the protected branch with the policy.
 
-    Return, by model, the tags that the remote's chain leads to and the remote lost; `return_lost` gives them back.
+    Raise DivergedError where a tag here is another, and UnknownBranchError where the remote no longer has the branch.
     """
-    require_remote(repository, remote)
     names = None if models is None else list(models)
-    # Forced, for git compares commits: a tip that goes from a newer version to an older one, as after a rollback, is no
-    # fast-forward to it. Whether the chain went forward is looked at below.
-    refspecs = ["refs/tags/*:refs/tags/*", f"+{TIPS}*:{TRACKED}/{remote}/*"]
-    if names is not None:
-        refspecs = [f"{pattern}:{pattern}" for name in names for pattern in model_patterns(name)]
-        refspecs += [f"+{TIPS}{name.in_tag}@*:{tracked_tip(remote, name).removesuffix('tip')}*" for name in names]
-    before = repository.list_ref_ids(f"{TRACKED}/{remote}/")
+    tracked = [f"{TRACKED}/{remote}/"] if names is None else [tracked_tip(remote, name) for name in names]
+    branch = protected if protected is not None and protected.ref != protected.name else None
+    before = repository.list_ref_ids(*tracked) if tracked else {}
     try:
-        repository.fetch(remote, refspecs)
+        repository.fetch(remote, _find_refspecs(remote, names, branch))
     except GitError as error:
-        there = parse_listing(repository.list_remote_tags(remote))
-        here = {e.tag: e.object_id for events in parse_listing(repository.list_tags()).values() for e in events}
-        asked = [e for name, events in there.items() if names is None or name in names for e in events]
-        differing = [e.tag for e in asked if here.get(e.tag, e.object_id) != e.object_id]
-        if differing:
-            raise _diverged(differing, remote) from error
-        if any(e.tag not in here for e in asked):
-            raise
-        # Git has brought everything but a tag that is none of the registry's, and is another one here.
-    _require_forward(repository, remote, before)
+        _explain_refusal(repository, remote, names, branch, error)
+    tips = [TIPS] if names is None else [tip_ref(name) for name in names]
+    now = repository.list_ref_ids(*tracked, *tips, *([branch.ref] if branch else []))
+    _require_forward(repository, remote, before, now)
     lost: dict[ModelName, list[RefUpdate]] = {}
-    for name in names if names is not None else _tracked_models(repository, remote):
-        missing = _find_lost(repository, remote, name)
+    settled: dict[ModelName, Tips] = {}
+    for name in names if names is not None else _list_tracked(remote, now):
+        found = Tips(now.get(tip_ref(name)), now.get(tracked_tip(remote, name)))
+        missing = _find_lost(repository, name, found)
+        settled[name] = found if missing else settle_tip(repository, remote, name, found)
         if missing:
             lost[name] = missing
-        else:
-            settle_tip(repository, remote, name)
-    return lost
+    return Fetched(settled, lost, replace(protected, commit=now.get(branch.ref)) if protected and branch else protected)
 
 
 def fetch_all(repository: GitRepository, remote: str, models: Sequence[ModelName]) -> Moved:
     """Bring tags and tips here, of some models or, of none named, of all. Return the tags that are new."""
     before = {event.tag for events in parse_listing(repository.list_tags()).values() for event in events}
-    lost = fetch_models(repository, remote, models or None)
+    lost = fetch_models(repository, remote, models or None).lost
     after = {event.tag for events in parse_listing(repository.list_tags()).values() for event in events}
     gone = tuple(update.ref.removeprefix("refs/tags/") for updates in lost.values() for update in updates)
     return Moved(tuple(sorted(after - before)), 0, gone)
 
 
-def _require_forward(repository: GitRepository, remote: str, before: Mapping[str, str]) -> None:
+def settle_tip(repository: GitRepository, remote: str, model: ModelName, tips: Tips) -> Tips:
+    """Move the tip here to the remote's where that is ahead. Raise DivergedError where neither has the other's."""
+    ours, theirs = tips.ours, tips.theirs
+    if theirs is None or ours == theirs:
+        return tips
+    details = repository.read_details(model_patterns(model))
+    names = {object_id: tag for tag, (object_id, _) in details.items()}
+    links = read_links({object_id: found.message for object_id, found in details.values()})
+    if ours is not None and theirs in walk_back(ours, links):
+        return tips
+    # A tip whose tag is gone was never pushed, and its owner took it back.
+    if ours is None or ours not in names or ours in walk_back(theirs, links):
+        repository.write_refs([RefUpdate(tip_ref(model), theirs, ours or "")])
+        return Tips(theirs, theirs)
+    shared = set(walk_back(theirs, links))
+    raise _diverged([names[object_id] for object_id in walk_back(ours, links) if object_id not in shared], remote)
+
+
+def _find_refspecs(remote: str, names: Sequence[ModelName] | None, branch: ProtectedBranch | None) -> list[str]:
+    # Forced, for git compares commits: a tip that goes from a newer version to an older one, as after a rollback, is no
+    # fast-forward to it. Whether the chain went forward is looked at afterwards.
+    refspecs = ["refs/tags/*:refs/tags/*", f"+{TIPS}*:{TRACKED}/{remote}/*"]
+    if names is not None:
+        refspecs = [f"{pattern}:{pattern}" for name in names for pattern in model_patterns(name)]
+        refspecs += [f"+{TIPS}{name.in_tag}@*:{tracked_tip(remote, name).removesuffix('tip')}*" for name in names]
+    return [*refspecs, *([f"+{branch.name}:{branch.ref}"] if branch else [])]
+
+
+def _explain_refusal(
+    repository: GitRepository,
+    remote: str,
+    names: Sequence[ModelName] | None,
+    branch: ProtectedBranch | None,
+    error: GitError,
+) -> None:
+    """Raise for what stopped a fetch, unless it brought all that was asked for."""
+    if repository.find_remote_url(remote) is None:
+        hint = f"git remote add {remote} URL, or name another with --remote"
+        raise NotFoundError(f"there is no remote {remote!r}", hint=hint) from error
+    if branch is not None:
+        there = repository.list_remote_refs(remote, [branch.name]).get(branch.name)
+        if there is None:
+            message = f"{remote} has no branch {branch.short} any more, so it is not known which policy judges"
+            raise UnknownBranchError(message, hint=f"git remote set-head {remote} --auto") from error
+        if repository.find_refs([branch.ref]).get(branch.ref) != there:
+            raise error
+    tags = parse_listing(repository.list_remote_tags(remote))
+    here = {e.tag: e.object_id for events in parse_listing(repository.list_tags()).values() for e in events}
+    asked = [e for name, events in tags.items() if names is None or name in names for e in events]
+    differing = [e.tag for e in asked if here.get(e.tag, e.object_id) != e.object_id]
+    if differing:
+        raise _diverged(differing, remote) from error
+    # Else git has brought everything but a tag that is none of the registry's, and is another one here.
+    if any(e.tag not in here for e in asked):
+        raise error
+
+
+def _require_forward(repository: GitRepository, remote: str, before: Mapping[str, str], now: Mapping[str, str]) -> None:
     """Raise DivergedError where the remote's tip of a model no longer leads back to the one that is remembered.
 
     What was remembered is put back: it is the only proof that something is gone.
     """
-    now = repository.list_ref_ids(f"{TRACKED}/{remote}/")
     for ref, old in before.items():
         new = now.get(ref, old)
         model = find_model_name(ref.removeprefix(f"{TRACKED}/{remote}/").removesuffix("@tip"))
@@ -106,11 +162,10 @@ def _require_forward(repository: GitRepository, remote: str, before: Mapping[str
             raise DivergedError(message, hint=f"gitcellar verify {model} --repo URL says what is gone")
 
 
-def _find_lost(repository: GitRepository, remote: str, model: ModelName) -> list[RefUpdate]:
+def _find_lost(repository: GitRepository, model: ModelName, tips: Tips) -> list[RefUpdate]:
     """The events that the remote's tip leads to and that no tag holds, the oldest first."""
-    refs = repository.find_refs([tip_ref(model), tracked_tip(remote, model)])
-    at = refs.get(tracked_tip(remote, model))
-    if at is None or at == refs.get(tip_ref(model)):
+    at = tips.theirs
+    if at is None or at == tips.ours:
         return []
     details = repository.read_details(model_patterns(model))
     held = {object_id for object_id, _ in details.values()}
@@ -127,26 +182,6 @@ def _find_lost(repository: GitRepository, remote: str, model: ModelName) -> list
     return lost[::-1]
 
 
-def settle_tip(repository: GitRepository, remote: str, model: ModelName) -> None:
-    """Move the tip here to the remote's where that is ahead. Raise DivergedError where neither has the other's."""
-    tip, tracked = tip_ref(model), tracked_tip(remote, model)
-    refs = repository.find_refs([tip, tracked])
-    ours, theirs = refs.get(tip), refs.get(tracked)
-    if theirs is None or ours == theirs:
-        return
-    details = repository.read_details(model_patterns(model))
-    names = {object_id: tag for tag, (object_id, _) in details.items()}
-    links = read_links({object_id: found.message for object_id, found in details.values()})
-    if ours is not None and theirs in walk_back(ours, links):
-        return
-    # A tip whose tag is gone was never pushed, and its owner took it back.
-    if ours is None or ours not in names or ours in walk_back(theirs, links):
-        repository.write_refs([RefUpdate(tip, theirs, ours or "")])
-        return
-    shared = set(walk_back(theirs, links))
-    raise _diverged([names[object_id] for object_id in walk_back(ours, links) if object_id not in shared], remote)
-
-
 def _diverged(tags: Sequence[str], remote: str) -> DivergedError:
     quoted = " ".join(f"'{tag}'" for tag in tags)
     return DivergedError(
@@ -155,14 +190,12 @@ def _diverged(tags: Sequence[str], remote: str) -> DivergedError:
     )
 
 
-def _tracked_models(repository: GitRepository, remote: str) -> list[ModelName]:
+def _list_tracked(remote: str, now: Mapping[str, str]) -> list[ModelName]:
     """The models whose tip on the remote is not the one here."""
-    tracked = repository.list_ref_ids(f"{TRACKED}/{remote}/")
-    here = repository.list_ref_ids(TIPS)
     names = []
-    for ref, object_id in tracked.items():
+    for ref, object_id in now.items():
         path = ref.removeprefix(f"{TRACKED}/{remote}/")
-        name = find_model_name(path.removesuffix("@tip")) if path.endswith("@tip") else None
-        if name is not None and here.get(tip_ref(name)) != object_id:
+        name = find_model_name(path.removesuffix("@tip")) if path != ref and path.endswith("@tip") else None
+        if name is not None and now.get(tip_ref(name)) != object_id:
             names.append(name)
     return names

@@ -12,10 +12,12 @@ from gitcellar.cellar.chains import Parcel, find_unpushed, read_tips, tracked_ti
 from gitcellar.cellar.describing import read_entry
 from gitcellar.cellar.fetching import Moved, fetch_models, settle_tip
 from gitcellar.cellar.getting import read_tracking
+from gitcellar.cellar.policies import ask_protected, read_policy_of
 from gitcellar.core.errors import LostRaceError
 from gitcellar.core.events import Registered
 from gitcellar.core.names import ModelName
 from gitcellar.core.tags import find_tag_name, parse_listing, tip_ref
+from gitcellar.policy.config import Policy
 from gitcellar.policy.judge import RefusedError, Verdict
 from gitcellar.policy.refusals import parse_refusals
 from gitcellar.store.checkpoints import fetch_checkpoint, push_checkpoint
@@ -37,7 +39,7 @@ def return_lost(repository: GitRepository, remote: str, lost: Mapping[ModelName,
     for name, updates in lost.items():
         _return(repository, remote, name, updates)
         repository.write_refs(updates)
-        settle_tip(repository, remote, name)
+        settle_tip(repository, remote, name, read_tips(repository, remote, name))
 
 
 def push_parcel(repository: GitRepository, remote: str, parcel: Parcel, *, coordinated: bool) -> Moved:
@@ -62,7 +64,7 @@ def push_parcel(repository: GitRepository, remote: str, parcel: Parcel, *, coord
 
 def find_parcels(repository: GitRepository, remote: str, models: Sequence[ModelName]) -> list[Parcel]:
     """Every registry tag here that the remote has not, of some models or, of none named, of all; bases first."""
-    lost = fetch_models(repository, remote, models or None)
+    lost = fetch_models(repository, remote, models or None).lost
     there = {event.tag for events in parse_listing(repository.list_remote_tags(remote)).values() for event in events}
     parcels = [Parcel(name, tuple(updates), frozenset(), None) for name, updates in lost.items()]
     # A base goes before the project models that came from it.
@@ -79,10 +81,16 @@ def find_parcels(repository: GitRepository, remote: str, models: Sequence[ModelN
     return parcels
 
 
-def push_models(repository: GitRepository, remote: str, models: Sequence[ModelName], *, coordinated: bool) -> Moved:
-    """Push what `find_parcels` finds, one model after the other; first of all what the remote lost."""
-    return_lost(repository, remote, fetch_models(repository, remote, models or None))
+def push_models(repository: GitRepository, remote: str, models: Sequence[ModelName]) -> Moved:
+    """Push what `find_parcels` finds, one model after the other; first of all what the remote lost.
+
+    The policy is fetched as well: a hook of this clone judges by it, and it says whether tips are pushed.
+    """
+    fetched = fetch_models(repository, remote, models or None, protected=ask_protected(repository, remote))
+    return_lost(repository, remote, fetched.lost)
+    policy = read_policy_of(repository, fetched.protected) if fetched.protected else Policy()
     parcels = find_parcels(repository, remote, models)
+    coordinated = policy.content.coordination
     moved = [push_parcel(repository, remote, parcel, coordinated=coordinated) for parcel in parcels]
     return Moved(tuple(tag for each in moved for tag in each.tags), sum(each.checkpoints for each in moved))
 

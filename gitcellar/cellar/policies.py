@@ -61,9 +61,12 @@ def find_protected(repository: GitRepository, remote: str | None = "origin") -> 
 
 def ask_protected(repository: GitRepository, remote: str) -> ProtectedBranch:
     """As `find_protected`, but never the branch that is checked out: in CI that may be the commit under judgement."""
-    if repository.is_bare() or repository.find_remote_url(remote) is None:
+    if repository.is_bare():
         return find_protected(repository, remote)
-    return _find_remembered(repository, remote) or _ask(repository, remote)
+    remembered = _find_remembered(repository, remote)
+    if remembered is None and repository.find_remote_url(remote) is None:
+        return find_protected(repository, remote)
+    return remembered or _ask(repository, remote)
 
 
 def find_head(repository: GitRepository) -> ProtectedBranch:

@@ -282,7 +282,7 @@ def test_no_push_carries_more_than_three_tags(bench: Bench) -> None:
     bench.register("vit-l/base")
     for stage in ("staging", "production", "archived"):
         bench.assign("vit-l/base@0.1", stage)
-    moved = push_models(bench.repository, "origin", [], coordinated=True)
+    moved = push_models(bench.repository, "origin", [])
     assert len(moved.tags) == 4
     assert len(remote_tags(bench)) == 4
 
@@ -346,7 +346,7 @@ def test_tags_that_were_made_in_two_places_are_told_apart(stocked: Bench) -> Non
     stocked.assign("vit-l/projectA@1.0.1", "staging", push=True)
     other.assign("vit-l/projectA@1.0.1", "production")
     with pytest.raises(DivergedError) as caught:
-        push_models(other.repository, "origin", [], coordinated=True)
+        push_models(other.repository, "origin", [])
     assert caught.value.message == "vit-l/projectA#production#1: here and on origin are not the same history"
     assert caught.value.hint is not None
     assert "git tag -d 'vit-l/projectA#production#1' && gitcellar fetch" in caught.value.hint
@@ -389,7 +389,7 @@ def test_a_version_without_its_weights_is_not_pushed(stocked: Bench) -> None:
         if path.is_file() and path.read_text() == "A 2":
             path.unlink()
     with pytest.raises(CellarError, match="models/vit-l-projectA is neither in the DVC cache nor on its remote"):
-        push_models(stocked.repository, "origin", [], coordinated=True)
+        push_models(stocked.repository, "origin", [])
     assert "vit-l/projectA@1.0.2" not in remote_tags(stocked)
 
 
@@ -414,7 +414,7 @@ def test_tags_that_git_alone_wrote_are_pushed_too(stocked: Bench) -> None:
     stocked.commit("more")
     tag(stocked, "vit-l/base@1.1")
     stocked.assign("vit-l/projectA@1.0.1", "production")
-    assert push_models(stocked.repository, "origin", [], coordinated=True).tags == (
+    assert push_models(stocked.repository, "origin", []).tags == (
         "vit-l/base@1.1",
         "vit-l/projectA#production#1",
     )

@@ -30,7 +30,7 @@ _FAMILIES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "Claim": {"claiming": ("approve", "reject", "ratify", "claim", "evaluate", "claims")},
     "Read": {"reading": ("show", "history", "describe", "resolve")},
-    "Move": {"moving": ("get", "push", "fetch")},
+    "Move": {"getting": ("get",), "moving": ("push", "fetch")},
     "Judge": {"checking": ("check", "doctor")},
     "Account": {"auditing": ("audit", "verify", "stale")},
     "Guard": {"hooking": ("hook", "rulesets")},
