@@ -115,7 +115,7 @@ def _count(stage: str, hearing: Hearing) -> Tally:
     if rules is None:
         hint = did_you_mean(stage, hearing.rules.stages) or f"there are: {', '.join(hearing.rules.stages)}"
         raise NotFoundError(f"{hearing.state.name} has no stage {stage!r} by the policy", hint=hint)
-    return count_approvals(stage, rules.approvals, hearing) if rules.approvals else Tally((), (), ())
+    return count_approvals(stage, rules.approvals, hearing) if rules.approvals else Tally()
 
 
 def _state(

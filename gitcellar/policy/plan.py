@@ -59,7 +59,7 @@ def plan_register(
     `promised` is the contract of the version that `find_promising` names: where the new one breaks it, X rises.
     """
     here = state.at_commit.get(commit)
-    if here is not None and (version == here or (version is None and bump is None)):
+    if here is not None and here not in state.withdrawn and (version == here or (version is None and bump is None)):
         return Plan(state.name, f"{state.name} {here} is registered already", here)
     reasons: tuple[str, ...] = ("it was asked for",)
     if version is None:

@@ -75,6 +75,8 @@ class Commanded:
 
 Gate = Limit | Improvement | Evaluated | Aged | Scanned | Commanded
 
+# Whose approval may count for nothing: who registered the version, and who assigns it.
+AUTHOR, PROMOTER = "author", "promoter"
 # What a gate may improve on beside a stage.
 PREVIOUS, BASE = "previous", "base"
 
@@ -85,7 +87,7 @@ class Approvals:
 
     count: int = 1
     roles: Mapping[str, int] = field(default_factory=dict)
-    excluded: tuple[str, ...] = ("author",)
+    excluded: tuple[str, ...] = (AUTHOR,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,12 @@ class ModelRules:
     policy_changes: Approvals | None = None
     max_push: int = 10_000
     policy: str | None = None
+
+    @property
+    def author_stage(self) -> str | None:
+        """The first stage whose approvals leave out the author, so that the author must be known."""
+        asking = (name for name, stage in self.stages.items() if stage.approvals and AUTHOR in stage.approvals.excluded)
+        return next(asking, None)
 
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}

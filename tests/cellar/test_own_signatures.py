@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,7 @@ from gitcellar.store.git import GitRepository
 from gitcellar.store.git_identity import Account, Identity
 from tests.support.cellars import Bench, make_bench
 from tests.support.people import people, sign_as, write_policy
+from tests.support.processes import run
 
 BASE = ModelName("vit-l/base")
 FIRST, SECOND = parse_reference("vit-l/base@1.0"), parse_reference("vit-l/base@1.1")
@@ -133,3 +136,40 @@ def test_an_assignment_names_the_policy_that_judged_it(made: Bench, monkeypatch:
     monkeypatch.setattr(GitRepository, "read_identity", interrupted)
     (tag,) = writing.assign(repository, SECOND, "other").tags
     assert f"\nPolicy: {judged}\n" in made.git("cat-file", "tag", tag)
+
+
+WITHOUT_AUTHOR = """\
+stages:
+  production:
+    approvals: {count: 1, not: [author]}
+"""
+
+
+def test_an_unsigned_registration_has_a_way_into_a_stage_that_asks_for_its_author(tmp_path: Path) -> None:
+    bench = make_bench(tmp_path / "cellar")
+    bench.declare("vit-l/base", "base 1")
+    bench.register("vit-l/base", version="1.0")
+    repository = rule_by(bench, WITHOUT_AUTHOR, key="dee")
+    sign_as(bench, "ada")
+    decide(repository, FIRST, APPROVED, "production")
+    with pytest.raises(RefusedError) as caught:
+        writing.assign(repository, FIRST, "production")
+    (violation,) = caught.value.verdict.violations
+    assert (violation.rule, violation.waits) == ("A010", False)
+    assert violation.hint is not None
+    for command in violation.hint.split(" && "):
+        done = run(bench.work, *shlex.split(command))
+        assert done.status == 0, (command, done.err)
+    with pytest.raises(RefusedError, match="it was given by ada@example.com, who registered the version"):
+        decide(repository, SECOND, APPROVED, "production")
+    sign_as(bench, "ben")
+    decide(repository, SECOND, APPROVED, "production")
+    assert writing.assign(repository, SECOND, "production").created
+
+
+def test_an_unsigned_registration_is_refused_where_a_stage_asks_for_the_author(made: Bench) -> None:
+    repository = rule_by(made, WITHOUT_AUTHOR)
+    with pytest.raises(RefusedError) as caught:
+        writing.register(repository, BASE, options=WITHOUT)
+    found = [(each.rule, each.hint) for each in caught.value.verdict.violations]
+    assert found == [("A010", "leave out --no-sign")]
