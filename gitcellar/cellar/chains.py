@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gitcellar.core.chain import read_links, walk_back
+from gitcellar.core.errors import NO, CellarError
+from gitcellar.core.events import Details
 from gitcellar.core.names import ModelName
 from gitcellar.core.tag_objects import find_tag_object
 from gitcellar.core.tags import model_patterns, tip_ref
@@ -12,6 +15,13 @@ from gitcellar.store.git import GitRepository, RefUpdate
 
 TRACKED = "refs/gitcellar-remotes"
 TIPS = "refs/gitcellar/"
+TagDetails = Mapping[str, tuple[str, Details]]  # the object id and the content of tags, by name
+
+
+class DanglingError(CellarError):
+    """An event that was never pushed follows one whose tag is gone: nothing may be built on it."""
+
+    exit_code = NO
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +70,29 @@ def find_unpushed(repository: GitRepository, model: ModelName, tips: Tips) -> Pa
     links = read_links({object_id: found.message for object_id, found in details.values()})
     there = set(walk_back(tips.theirs, links))
     ours = [object_id for object_id in walk_back(tips.ours, links) if object_id not in there]
+    require_whole(repository, model, tips.ours, tips.theirs, details)
     tags = tuple(RefUpdate(f"refs/tags/{names[object_id]}", object_id) for object_id in reversed(ours))
     return Parcel(model, tags, frozenset(ours), tips.theirs)
+
+
+def require_whole(
+    repository: GitRepository, model: ModelName, newest: str | None, theirs: str | None, details: TagDetails
+) -> None:
+    """Raise DanglingError where the chain from `newest` leads past the remote's to an event that no tag here holds.
+
+    What is gone from the remote's own chain was pushed, and cannot be taken back: that is for `verify` to tell.
+    """
+    names = {object_id: tag for tag, (object_id, _) in details.items()}
+    links = read_links({object_id: found.message for object_id, found in details.values()})
+    chain = walk_back(newest, links)
+    missing = links[chain[-1]] if chain else newest
+    if missing is None or theirs in chain or not set(walk_back(theirs, links)).isdisjoint(chain):
+        return
+    if theirs is not None and reaches_back(repository, model, theirs, missing):
+        return
+    what = f"{names[chain[-1]]} follows an event that" if chain else f"the newest event of {model}"
+    message = f"{what} has no tag here, and {missing[:7]} is not on the remote either"
+    raise DanglingError(message, hint=f"gitcellar undo {model}")
 
 
 def reaches_back(repository: GitRepository, model: ModelName, new: str, old: str) -> bool:

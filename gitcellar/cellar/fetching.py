@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -99,12 +100,19 @@ def settle_tip(repository: GitRepository, remote: str, model: ModelName, tips: T
     links = read_links({object_id: found.message for object_id, found in details.values()})
     if ours is not None and theirs in walk_back(ours, links):
         return tips
-    # A tip whose tag is gone was never pushed, and its owner took it back.
-    if ours is None or ours not in names or ours in walk_back(theirs, links):
+    shared = set(walk_back(theirs, links))
+    if ours is not None and ours not in names:
+        # It was never pushed, and its owner took it back; where older ones are left, `undo` ends that.
+        left = [object_id for object_id in names if object_id not in shared and links[object_id] is not None]
+        if left:
+            return tips
+    if ours is None or ours not in names or ours in shared:
         repository.write_refs([RefUpdate(tip_ref(model), theirs, ours or "")])
         return Tips(theirs, theirs)
-    shared = set(walk_back(theirs, links))
-    raise _diverged([names[object_id] for object_id in walk_back(ours, links) if object_id not in shared], remote)
+    if reaches_back(repository, model, ours, theirs):
+        return tips  # a tag between the two is gone, which whoever pushes is told
+    ahead = [names[object_id] for object_id in walk_back(ours, links) if object_id not in shared]
+    raise _diverged(ahead, remote, f"gitcellar undo {model}")
 
 
 def _find_refspecs(remote: str, names: Sequence[ModelName] | None, branch: ProtectedBranch | None) -> list[str]:
@@ -182,12 +190,10 @@ def _find_lost(repository: GitRepository, model: ModelName, tips: Tips) -> list[
     return lost[::-1]
 
 
-def _diverged(tags: Sequence[str], remote: str) -> DivergedError:
-    quoted = " ".join(f"'{tag}'" for tag in tags)
-    return DivergedError(
-        f"{', '.join(tags)}: here and on {remote} are not the same history",
-        hint=f"if they were never pushed, take them back and act again: git tag -d {quoted} && gitcellar fetch",
-    )
+def _diverged(tags: Sequence[str], remote: str, undo: str | None = None) -> DivergedError:
+    undo = undo or f"git tag -d {' '.join(shlex.quote(tag) for tag in tags)} && gitcellar fetch"
+    message = f"{', '.join(tags)}: here and on {remote} are not the same history"
+    return DivergedError(message, hint=f"if they were never pushed, take them back and act again: {undo}")
 
 
 def _list_tracked(remote: str, now: Mapping[str, str]) -> list[ModelName]:

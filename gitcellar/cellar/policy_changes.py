@@ -24,7 +24,7 @@ from gitcellar.cellar.writing import DEFAULT, Options
 from gitcellar.core.days import Day
 from gitcellar.core.errors import InvalidError, NotFoundError
 from gitcellar.core.pushes import PushedRef
-from gitcellar.core.trailers import FORMAT, format_message, parse_message
+from gitcellar.core.trailers import FORMAT, FORMAT_KEY, format_message, parse_message
 from gitcellar.policy.config import FILE
 from gitcellar.policy.people import SIGNERS_FILE
 from gitcellar.policy.settings import ModelRules
@@ -130,7 +130,7 @@ def _describe_change(repository: GitRepository, rules: ModelRules, new: str) -> 
     if policy is None and signers is None:
         raise NotFoundError("that commit has no policy", hint="approve a commit with a gitcellar.yaml")
     return [
-        ("Cellar-Format", FORMAT),
+        (FORMAT_KEY, FORMAT),
         ("Cellar", rules.cellar or _NONE),
         ("Policy", policy or _NONE),
         ("Signers", signers or _NONE),

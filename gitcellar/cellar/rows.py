@@ -200,6 +200,17 @@ class MoveDocument(TypedDict):
     checkpoints: int
 
 
+class UndoDocument(TypedDict):
+    """`gitcellar undo --json`. `asked` says whether the remote answered; else it is what this clone remembers of it."""
+
+    schema: int
+    tags: list[str]
+    models: list[str]
+    remote: str
+    asked: bool
+    dry_run: bool
+
+
 class AddDocument(TypedDict):
     """`gitcellar add --json` and `gitcellar init --json`: the files to commit."""
 

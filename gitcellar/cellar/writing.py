@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from gitcellar.cellar.authority import with_authority
-from gitcellar.cellar.chains import Tips, find_unpushed, read_tips
+from gitcellar.cellar.chains import Tips, find_unpushed, read_tips, require_whole
 from gitcellar.cellar.describing import read_entry, require_entry
 from gitcellar.cellar.fetching import fetch_models
 from gitcellar.cellar.getting import read_tracking
@@ -33,7 +33,7 @@ from gitcellar.core.names import ModelName
 from gitcellar.core.references import Reference, find_referenced
 from gitcellar.core.state import ModelState
 from gitcellar.core.tags import tip_ref
-from gitcellar.core.trailers import FORMAT, format_message
+from gitcellar.core.trailers import FORMAT, FORMAT_KEY, format_message
 from gitcellar.core.versions import Version
 from gitcellar.policy.change import Act, Change, ProposedTag
 from gitcellar.policy.checks.authority import asks_who
@@ -232,7 +232,10 @@ class _Act:
             raise RefusedError(verdict)
         created = bool(plan.tags) and not self.options.dry_run
         tip = tips[self.model].ours
-        written = self.make_tags(act, plan, _find_previous(snapshot, tip), snapshot, own.key) if created else ()
+        previous = _find_previous(snapshot, tip)
+        if plan.tags:
+            require_whole(self.repository, self.model, previous, tips[self.model].theirs, snapshot.details)
+        written = self.make_tags(act, plan, previous, snapshot, own.key) if created else ()
         if pushing:
             self.push(tips, written, coordinated=rules.coordination)
         if created:
@@ -326,7 +329,7 @@ def _trailers(proposed: ProposedTag, act: Act, previous: str | None) -> list[tup
     """What a tag says to machines. Nothing in it depends on what a person typed as the message."""
     version = getattr(proposed.fact, "version", None) or act.state.at_commit.get(proposed.target)
     stage = getattr(proposed.fact, "stage", None)
-    trailers = [("Cellar-Format", FORMAT), ("Model", act.model.text)]
+    trailers = [(FORMAT_KEY, FORMAT), ("Model", act.model.text)]
     if version is not None:
         trailers.append(("Version", str(version)))
     if stage is not None:

@@ -20,6 +20,7 @@ from gitcellar.store.git_tags import TagReader
 _BRANCH = re.compile(r"refs/heads/[^\x00-\x20\x7f:*?\[\\^~]+")
 # So many names of refs fit on a command line.
 _FEW = 100
+_NONE: Mapping[str, str] = {}
 Key = TypeVar("Key")
 
 
@@ -242,9 +243,13 @@ class GitRepository(TagReader):
         signature = sign(content) if sign else b""
         return self._bytes(*DURABLE, "mktag", stdin=content + signature).decode().strip()
 
-    def write_refs(self, updates: Sequence[RefUpdate]) -> None:
-        """Create and move refs in one transaction: all of them or none, and only from their `old` values."""
-        lines = [
+    def write_refs(self, updates: Sequence[RefUpdate], *, removed: Mapping[str, str] = _NONE) -> None:
+        """Create, move and remove refs in one transaction: all of them or none, and only from their `old` values.
+
+        `removed` are the refs to remove, each with the object that it must still hold.
+        """
+        lines = [f"delete {ref} {old}" for ref, old in removed.items()]
+        lines += [
             f"update {u.ref} {u.new}" + ("" if u.old is None else f" {u.old or '0' * len(u.new)}") for u in updates
         ]
         began = time.time()
@@ -252,7 +257,7 @@ class GitRepository(TagReader):
             self._text(*DURABLE, "update-ref", "--stdin", stdin="\n".join(["start", *lines, "prepare", "commit", ""]))
         except GitError as error:
             if error.status < 0:
-                self._release([update.ref for update in updates], began)
+                self._release([*removed, *(update.ref for update in updates)], began)
             raise
 
     def write_symbolic_ref(self, ref: str, target: str) -> None:
@@ -294,6 +299,11 @@ class GitRepository(TagReader):
         lines = split_lines(self._remote_text(remote, "ls-remote", UPLOAD_PACK, "--", remote, *refs))
         found = {ref: object_id for object_id, ref in (line.split("\t", 1) for line in lines)}
         return {ref: found[ref] for ref in refs if ref in found}
+
+    def list_remote_ids(self, remote: str, patterns: Sequence[str]) -> dict[str, str]:
+        """The object id of every ref of a configured remote that matches the globs."""
+        lines = split_lines(self._remote_text(remote, "ls-remote", UPLOAD_PACK, "--refs", "--", remote, *patterns))
+        return {ref: object_id for object_id, ref in (line.split("\t", 1) for line in lines)}
 
     def read_remote_head(self, remote: str) -> tuple[str | None, list[str]]:
         """The branch that the HEAD of a configured remote names, None without one that exists; and all its branches."""

@@ -27,6 +27,7 @@ NOT_HERE = {
     "withdraw": "writes a tag",
     "recall": "writes a tag",
     "deprecate": "writes a tag",
+    "undo": "removes tags of ours",
     "approve": "writes a claim",
     "reject": "writes a claim",
     "ratify": "writes a claim",

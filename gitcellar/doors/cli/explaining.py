@@ -141,6 +141,7 @@ def _documents() -> dict[str, Any]:
         "contract": verdict_rows.ContractDocument,
         "policy": verdict_rows.PolicyDocument,
         **dict.fromkeys(("push", "fetch"), rows.MoveDocument),
+        "undo": rows.UndoDocument,
         **dict.fromkeys(("init", "add"), rows.AddDocument),
         "evaluate": verdict_rows.EvaluateDocument,
         "reconcile": deployment_rows.ReconcileDocument,

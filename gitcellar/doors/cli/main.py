@@ -27,6 +27,7 @@ _FAMILIES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "Set up": {"tracking": ("init", "add")},
     "Write": {
         "writing": ("register", "assign", "unassign", "rollback", "promote", "withdraw", "recall", "deprecate"),
+        "undoing": ("undo",),
     },
     "Claim": {"claiming": ("approve", "reject", "ratify", "claim", "evaluate", "claims")},
     "Read": {"reading": ("show", "history", "describe", "resolve")},
