@@ -87,9 +87,9 @@ def break_glass(repository: GitRepository, reference: Reference, stage: str, *, 
     def plan(state: ModelState, rules: ModelRules) -> Plan:
         held = find_referenced(reference, state)
         if stage in held.stages:
-            return plan_assign(state, rules, held, stage)
+            return plan_assign(state, held, stage)
         statement = _state(repository, state, rules, held, stage=stage)
-        return plan_break_glass(state, rules, held, stage, statement)
+        return plan_break_glass(state, held, stage, statement)
 
     return act_on(repository, reference.model, plan, options)
 

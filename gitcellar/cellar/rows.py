@@ -18,7 +18,7 @@ SCHEMA = 1
 
 
 class VersionRow(TypedDict):
-    """A registered version. `state` is the stage that it was last put into, `archived` once displaced."""
+    """A registered version. `state` is the stage that it was last put into, or `archived`."""
 
     version: str
     tag: str

@@ -136,8 +136,8 @@ def register(
 def assign(repository: GitRepository, reference: Reference, stage: str, *, options: Options = DEFAULT) -> Outcome:
     """Put the version that a reference means into a stage."""
 
-    def plan(state: ModelState, rules: ModelRules) -> Plan:
-        return plan_assign(state, rules, find_referenced(reference, state), stage)
+    def plan(state: ModelState, _: ModelRules) -> Plan:
+        return plan_assign(state, find_referenced(reference, state), stage)
 
     return act_on(repository, reference.model, plan, options)
 
@@ -156,7 +156,7 @@ def rollback(
     options: Options = DEFAULT,
 ) -> Outcome:
     """Put back what held a stage before, or the version `to` that held it once, as a new event."""
-    return act_on(repository, model, lambda state, rules: plan_rollback(state, rules, stage, to), options)
+    return act_on(repository, model, lambda state, _: plan_rollback(state, stage, to), options)
 
 
 def withdraw(repository: GitRepository, reference: Reference, *, options: Options = DEFAULT) -> Outcome:

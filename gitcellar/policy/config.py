@@ -63,10 +63,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "scheme": "cellar",
     "dialect": "cellar",
     "coordination": True,
-    "stages": {
-        name: {"from": list(rules.entered_from or ())} | ({"exclusive": True} if rules.exclusive else {})
-        for name, rules in DEFAULT_STAGES.items()
-    },
+    "stages": {name: {"from": list(rules.entered_from or ())} for name, rules in DEFAULT_STAGES.items()},
     "contract": "optional",
     "environment": "optional",
     "signed": "optional",
@@ -255,7 +252,6 @@ def _read_stage(said: Mapping[str, Any]) -> StageRules:
     return StageRules(
         _as_tuple(said.get("from")),
         tuple(map(_read_gate, said.get("gates", ()))),
-        bool(said.get("exclusive")),
         tuple(said.get("by") or ()),
         None if said.get("approvals") is None else _read_said_approvals(said["approvals"]),
         None if opened is None else BreakGlass(tuple(opened["by"]), find_duration(opened.get("for", "24h")) or 0),

@@ -110,12 +110,11 @@ class ComingBack:
 class StageRules:
     """A stage of the policy. `entered_from` names the stages that a version may come from; None for any.
 
-    `by` are the roles and people who may assign, empty for anybody; what an `exclusive` stage held is archived.
+    `by` are the roles and people who may assign, empty for anybody.
     """
 
     entered_from: tuple[str, ...] | None = None
     gates: tuple[Gate, ...] = ()
-    exclusive: bool = False
     by: tuple[str, ...] = ()
     approvals: Approvals | None = None
     break_glass: BreakGlass | None = None
@@ -129,7 +128,7 @@ class StageRules:
 
 DEFAULT_STAGES: Mapping[str, StageRules] = {
     "staging": StageRules((NONE, "production", "archived")),
-    "production": StageRules(("staging", "archived"), exclusive=True),
+    "production": StageRules(("staging", "archived")),
     "archived": StageRules(("staging", "production")),
 }
 

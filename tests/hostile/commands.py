@@ -21,6 +21,7 @@ NOT_HERE = {
     "add": "tracks what the user trained",
     "register": "writes a tag",
     "assign": "writes a tag",
+    "archive": "writes a tag",
     "unassign": "writes a tag",
     "rollback": "writes a tag",
     "promote": "writes a tag",

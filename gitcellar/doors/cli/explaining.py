@@ -118,6 +118,7 @@ def _documents() -> dict[str, Any]:
         "withdraw",
         "deprecate",
         "promote",
+        "archive",
         "approve",
         "reject",
         "ratify",

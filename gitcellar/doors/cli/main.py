@@ -26,7 +26,17 @@ _OUR_BUG = 70
 _FAMILIES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "Set up": {"tracking": ("init", "add")},
     "Write": {
-        "writing": ("register", "assign", "unassign", "rollback", "promote", "withdraw", "recall", "deprecate"),
+        "writing": (
+            "register",
+            "assign",
+            "archive",
+            "unassign",
+            "rollback",
+            "promote",
+            "withdraw",
+            "recall",
+            "deprecate",
+        ),
         "undoing": ("undo",),
     },
     "Claim": {"claiming": ("approve", "reject", "ratify", "claim", "evaluate", "claims")},
