@@ -29,11 +29,12 @@ class VersionRow(TypedDict):
 
 
 class StageRow(TypedDict):
-    """What a stage holds, and the tag that put it there."""
+    """What a stage holds, the tag that put it there, and whether that version was withdrawn since."""
 
     version: str
     tag: str
     commit: str
+    withdrawn: bool
 
 
 class AnomalyRow(TypedDict):
@@ -190,6 +191,7 @@ class GetDocument(TypedDict):
     path: str
     checkpoint: CheckpointRow
     verified: bool
+    withdrawn: bool
 
 
 class MoveDocument(TypedDict):
@@ -238,7 +240,12 @@ def model_row(state: ModelState) -> ModelRow:
         "deprecated": state.deprecated,
         "versions": [_version_row(held) for held in state.versions],
         "stages": {
-            stage: {"version": str(held.version), "tag": held.tag, "commit": held.commit}
+            stage: {
+                "version": str(held.version),
+                "tag": held.tag,
+                "commit": held.commit,
+                "withdrawn": held.version in state.withdrawn,
+            }
             for stage, held in sorted(state.stages.items())
         },
         "unratified": dict(sorted(state.unratified.items())),

@@ -124,6 +124,13 @@ class ModelState:
         found = {stage: self.find_unratified(stage) for stage in self.broken}
         return {stage: tag for stage, tag in found.items() if tag is not None}
 
+    @property
+    def live_withdrawn(self) -> dict[str, Version]:
+        """The stages that hold a version which was withdrawn, with that version."""
+        if not self.withdrawn:
+            return {}
+        return {stage: held.version for stage, held in sorted(self.stages.items()) if held.version in self.withdrawn}
+
     def find_unratified(self, stage: str) -> str | None:
         """The claim that broke the glass for what a stage holds, and that nobody has ratified."""
         version, tag = self.broken.get(stage, (None, None))

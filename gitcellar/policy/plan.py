@@ -79,7 +79,8 @@ def plan_assign(state: ModelState, held: VersionState, stage: str) -> Plan:
     """Put a version into a stage, or archive it: then nothing holds it any more."""
     if stage == ARCHIVED:
         return plan_archive(state, held)
-    if stage in held.stages:
+    # A withdrawn version enters no stage anew, so the judge is asked although it is there already.
+    if stage in held.stages and not held.withdrawn:
         return Plan(state.name, f"{state.name} {held.version} is in {stage} already", held.version, stage)
     return _plan_entry(state, f"Assign {state.name} {held.version} to {stage}", held, stage)
 
@@ -154,7 +155,7 @@ def plan_rollback(state: ModelState, stage: str, to: Version | None = None) -> P
     if to is not None:
         held_once = {state.version_of(event) for event in _assignments(state, stage)}
         candidates = [to] if to in held_once and to not in state.withdrawn else []
-        if to == now:
+        if to == now and candidates:
             return Plan(state.name, f"{state.name} {to} is in {stage} already", to, stage)
     found = state.find(candidates[-1]) if candidates else None
     if found is None and to is not None:

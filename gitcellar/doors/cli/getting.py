@@ -8,7 +8,9 @@ import click
 
 from gitcellar.cellar.getting import get_checkpoint
 from gitcellar.cellar.rows import SCHEMA, GetDocument
+from gitcellar.core.names import ModelName
 from gitcellar.core.references import parse_reference
+from gitcellar.core.state import VersionState
 from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, reference_argument
 from gitcellar.doors.cli.output import bar, human_size, print_json, print_line, say
 
@@ -51,12 +53,19 @@ def get(context: click.Context, ref: str, output: str | None, force: bool, repo:
             "path": str(delivered.path),
             "checkpoint": {"sha256": digest.sha256, "size": digest.size},
             "verified": delivered.recorded is not None,
+            "withdrawn": delivered.version.withdrawn,
         }
         print_json(document)
+        _warn_of_withdrawn(reference.model, delivered.version)
         return
     print_line(str(delivered.path))
     say("Got", f"{reference.model} {delivered.version.version}, {human_size(digest.size)}, sha256:{digest.sha256}")
     if delivered.recorded is None:
         say("Warning", "its registration recorded no sha256, so nothing proves that these are the registered weights")
-    if delivered.version.withdrawn:
-        say("Warning", f"{reference.model} {delivered.version.version} was withdrawn")
+    _warn_of_withdrawn(reference.model, delivered.version)
+
+
+def _warn_of_withdrawn(model: ModelName, version: VersionState) -> None:
+    """On stderr also beside a JSON document, for a script that does not read the document to its end."""
+    if version.withdrawn:
+        say("Warning", f"{model} {version.version} was withdrawn")

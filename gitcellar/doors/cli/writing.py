@@ -10,6 +10,7 @@ from typing import Literal
 import click
 
 from gitcellar.cellar import claiming, writing
+from gitcellar.cellar.reading import read_state
 from gitcellar.cellar.rows import AffectedRow, RecallDocument
 from gitcellar.cellar.writing import Options
 from gitcellar.core.errors import NO, InvalidError
@@ -19,7 +20,7 @@ from gitcellar.core.state import ARCHIVED
 from gitcellar.core.versions import parse_version
 from gitcellar.doors.cli.acting import act_document, report_act, writer
 from gitcellar.doors.cli.options import find_repository, model_argument, reference_argument
-from gitcellar.doors.cli.output import human_size, print_json, print_line, say
+from gitcellar.doors.cli.output import human_size, print_json, print_line, say, say_withdrawn
 from gitcellar.policy.judge import RefusedError
 
 
@@ -213,8 +214,10 @@ def withdraw(context: click.Context, ref: str, options: Options, as_json: bool) 
     reference = parse_reference(ref)
     if reference.version is None:
         raise InvalidError(f"{ref!r} is not one version", hint=f"name it: gitcellar withdraw {reference.model}@VERSION")
-    outcome = writing.withdraw(find_repository(context), reference, options=options)
+    repository = find_repository(context)
+    outcome = writing.withdraw(repository, reference, options=options)
     report_act(outcome, options, as_json=as_json)
+    say_withdrawn([read_state(repository, reference.model)])
 
 
 @click.command()
