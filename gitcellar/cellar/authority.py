@@ -24,8 +24,8 @@ from gitcellar.policy.checks.authority import asks_who
 from gitcellar.policy.people import NOBODY, People, Signer
 from gitcellar.policy.settings import Aged, ModelRules, StageRules
 from gitcellar.store.git import GitRepository
-from gitcellar.store.openpgp import check_openpgp, find_own_key
-from gitcellar.store.signatures import check_signatures, find_signing_key
+from gitcellar.store.openpgp import check_openpgp
+from gitcellar.store.signatures import check_signatures
 
 _MALFORMED = "is no tag object as git writes it"
 _Checked = tuple[str | None, str | None]  # the key that made a signature, or why none did
@@ -61,17 +61,6 @@ def prove_objects(contents: Mapping[str, bytes], people: People) -> dict[str, Pr
     keys |= _check_ssh({object_id: each for object_id, each in signed.items() if each.key is not None})
     keys |= _check_openpgp({object_id: each for object_id, each in signed.items() if each.key is None}, people)
     return {object_id: Proven(tag, *keys[object_id]) for object_id, tag in tags.items() if tag}
-
-
-def find_own_signer(repository: GitRepository, rules: ModelRules, day: Day) -> Signer:
-    """Who this clone's owner would sign as."""
-    key = find_signing_key(repository.read_signing_config())
-    if key is None:
-        return Signer(None, "would not be signed: git has no signing key here")
-    public = find_own_key(key.program, key.file) if key.is_openpgp else key.public
-    if public is None:
-        return Signer(None, "would not be signed: GnuPG has no secret key here")
-    return rules.people.signer_of(public, day)
 
 
 def hear(repository: GitRepository, state: ModelState, rules: ModelRules, version: Version, day: Day) -> Hearing:

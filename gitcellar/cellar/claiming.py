@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from gitcellar.cellar.authority import find_own_signer, hear
-from gitcellar.cellar.policies import find_policy_blob, read_policy
+from gitcellar.cellar.authority import hear
+from gitcellar.cellar.own_signature import find_own_signer
+from gitcellar.cellar.policies import read_policy
 from gitcellar.cellar.reading import read_details_of, read_version
 from gitcellar.cellar.writing import DEFAULT, Options, Outcome, act_on
 from gitcellar.core.claims import APPROVED, EVALUATED, REJECTED, SCANNED, Statement
@@ -55,7 +56,7 @@ def decide(
     def plan(state: ModelState, rules: ModelRules) -> Plan:
         held = find_referenced(reference, state)
         subject = _SAID[kind].format(f"{state.name} {held.version}", stage)
-        statement = _state(repository, state, rules, held, options.remote, stage=stage, role=role, until=until)
+        statement = _state(repository, state, rules, held, stage=stage, role=role, until=until)
         return _unless_said(repository, state, rules, held, f"{kind}.{stage}", subject, statement)
 
     return act_on(repository, reference.model, plan, options)
@@ -72,7 +73,7 @@ def claim(
 
     def plan(state: ModelState, rules: ModelRules) -> Plan:
         held = find_referenced(reference, state)
-        bound = _state(repository, state, rules, held, options.remote)
+        bound = _state(repository, state, rules, held)
         statement = replace(said, cellar=bound.cellar, checkpoint=bound.checkpoint, policy=bound.policy)
         subject = f"Claim {name} of {state.name} {held.version}"
         return _unless_said(repository, state, rules, held, name, subject, statement)
@@ -86,9 +87,9 @@ def break_glass(repository: GitRepository, reference: Reference, stage: str, *, 
     def plan(state: ModelState, rules: ModelRules) -> Plan:
         held = find_referenced(reference, state)
         if stage in held.stages:
-            return plan_assign(state, rules, held, stage)
-        statement = _state(repository, state, rules, held, options.remote, stage=stage)
-        return plan_break_glass(state, rules, held, stage, statement)
+            return plan_assign(state, held, stage)
+        statement = _state(repository, state, rules, held, stage=stage)
+        return plan_break_glass(state, held, stage, statement)
 
     return act_on(repository, reference.model, plan, options)
 
@@ -114,7 +115,7 @@ def _count(stage: str, hearing: Hearing) -> Tally:
     if rules is None:
         hint = did_you_mean(stage, hearing.rules.stages) or f"there are: {', '.join(hearing.rules.stages)}"
         raise NotFoundError(f"{hearing.state.name} has no stage {stage!r} by the policy", hint=hint)
-    return count_approvals(stage, rules.approvals, hearing) if rules.approvals else Tally((), (), ())
+    return count_approvals(stage, rules.approvals, hearing) if rules.approvals else Tally()
 
 
 def _state(
@@ -122,7 +123,6 @@ def _state(
     state: ModelState,
     rules: ModelRules,
     held: VersionState,
-    remote: str,
     *,
     stage: str | None = None,
     role: str | None = None,
@@ -134,7 +134,7 @@ def _state(
         rules.cellar,
         stage,
         find_checkpoint(parse_message(details.message)) if details else None,
-        find_policy_blob(repository, remote),
+        rules.policy,
         state.stage_counter(stage) if stage is not None else None,
         role,
         until,

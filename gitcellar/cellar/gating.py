@@ -12,12 +12,13 @@ from gitcellar.cellar.authority import with_authority
 from gitcellar.cellar.evidence import Wanted, commit_place, read_declarations
 from gitcellar.cellar.judging import gather_act
 from gitcellar.cellar.policies import read_policy
-from gitcellar.cellar.reading import read_version
+from gitcellar.cellar.reading import unknown_model
+from gitcellar.cellar.snapshots import read_snapshot
 from gitcellar.core.contract import Difference, compare_contracts
 from gitcellar.core.errors import NotFoundError, did_you_mean
 from gitcellar.core.events import Assigned
 from gitcellar.core.names import ModelName
-from gitcellar.core.references import Reference
+from gitcellar.core.references import Reference, find_referenced
 from gitcellar.core.versions import Version
 from gitcellar.policy.change import Act, Change, Declaration, ProposedTag
 from gitcellar.policy.gates import Weighed, find_metrics, weigh_gates
@@ -58,10 +59,14 @@ def weigh_passage(repository: GitRepository, reference: Reference, stage: str, *
     if stage not in rules.stages:
         hint = did_you_mean(stage, rules.stages) or f"there are: {', '.join(rules.stages)}"
         raise NotFoundError(f"{reference.model} has no stage {stage!r} by the policy", hint=hint)
-    state, held = read_version(repository, reference)
+    snapshot = read_snapshot(repository, reference.model)
+    state = snapshot.state
+    if not state.events:
+        raise unknown_model(repository, reference.model)
+    held = find_referenced(reference, state)
     proposed = ProposedTag(state.name, Assigned(stage, state.next_counter), held.commit)
     plan = Plan(state.name, f"Assign {held.version} to {stage}", held.version, stage, (proposed,))
-    act = gather_act(repository, plan, state, rules, None, remote=remote)
+    act = gather_act(repository, plan, snapshot, rules, None, remote=remote)
     act = with_authority(repository, _whoever_promotes(act, stage), now=read_now())
     live = state.stages.get(stage)
     rival = live if live and live.version != held.version else None

@@ -13,7 +13,7 @@ from gitcellar.cellar.writing import Options, Outcome, Planning, act_on
 from gitcellar.core.errors import NO, CellarError, NotFoundError
 from gitcellar.core.events import Assigned, Deprecated, Event, Registered, Unassigned, Withdrawn
 from gitcellar.core.names import ModelName
-from gitcellar.core.state import ModelState, fold_events
+from gitcellar.core.state import ARCHIVED, ModelState, fold_events
 from gitcellar.core.tags import find_tag_name
 from gitcellar.core.versions import Version
 from gitcellar.policy.checks.stages import S004
@@ -91,7 +91,7 @@ def _plan_answer(state: ModelState, rules: ModelRules, event: Event) -> Plan:
     if isinstance(fact, Registered):
         return _plan_withdrawal(state, without, event, fact.version)
     if isinstance(fact, Assigned | Unassigned):
-        return _plan_return(state, without, rules, fact.stage)
+        return _plan_return(state, without, _find_changed_stage(state, without, fact.stage))
     if isinstance(fact, Withdrawn):
         raise LeftError(f"no tag takes back that {fact.version} was withdrawn")
     if isinstance(fact, Deprecated):
@@ -113,13 +113,25 @@ def _plan_withdrawal(state: ModelState, without: ModelState, event: Event, versi
     return plan_withdraw(state, held)
 
 
-def _plan_return(state: ModelState, without: ModelState, rules: ModelRules, stage: str) -> Plan:
+def _plan_return(state: ModelState, without: ModelState, stage: str) -> Plan:
     """Give a stage what it would hold without one event."""
     _require_changed(state, without, stage)
     before = without.stages.get(stage)
     if before is None or before.version in state.withdrawn:
         return plan_unassign(state, stage)
-    return plan_rollback(state, rules, stage, before.version)
+    return plan_rollback(state, stage, before.version)
+
+
+def _find_changed_stage(state: ModelState, without: ModelState, stage: str) -> str:
+    """The stage that an event changed. To archive a version takes it out of whatever holds it."""
+    if stage != ARCHIVED:
+        return stage
+    emptied = [each for each in without.stages if each not in state.stages]
+    if not emptied:
+        raise LeftError("every stage holds the same with and without it")
+    if len(emptied) > 1:
+        raise LeftError(f"it emptied {' and '.join(emptied)}, and one tag does not take that back")
+    return emptied[0]
 
 
 def _plan_emptying(state: ModelState, event: Event, stage: str) -> Plan:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from gitcellar.cellar.evidence import Wanted, commit_place, read_declarations
-from gitcellar.cellar.reading import find_alike, read_cellar, read_state
+from gitcellar.cellar.reading import find_alike, read_cellar
+from gitcellar.cellar.snapshots import Snapshot
 from gitcellar.core.digests import Digest
 from gitcellar.core.errors import NotFoundError
 from gitcellar.core.events import Assigned, Registered
@@ -19,7 +20,6 @@ from gitcellar.core.manifest import Entry
 from gitcellar.core.metrics import Metrics
 from gitcellar.core.names import ModelName
 from gitcellar.core.state import ModelState
-from gitcellar.core.tags import model_patterns
 from gitcellar.core.versions import Version
 from gitcellar.policy.change import Act, Declaration, ProposedTag
 from gitcellar.policy.plan import Plan
@@ -40,31 +40,29 @@ class Candidate:
 def gather_act(
     repository: GitRepository,
     plan: Plan,
-    state: ModelState,
+    snapshot: Snapshot,
     rules: ModelRules,
     candidate: Candidate | None,
     *,
     remote: str,
 ) -> Act:
     """The planned act as the judge wants it."""
-    model = plan.model
+    model, state = plan.model, snapshot.state
     registers = any(isinstance(proposed.fact, Registered) for proposed in plan.tags)
     is_new = registers and not state.events
-    base = read_state(repository, model.base) if model.kind == "project" and plan.tags else None
-    needed = find_needed(plan.tags, state, rules, base)
+    needed = find_needed(plan.tags, state, rules, snapshot.base)
     declared = read_declarations(repository, list(needed.values()))
-    details = repository.read_details(model_patterns(model)) if registers and not is_new else {}
     commits = [proposed.target for proposed in plan.tags]
     return Act(
         model,
         plan.tags,
         state,
         rules,
-        base=base,
+        base=snapshot.base,
         day=read_today(),
         **sort_declared(needed, declared),
         checkpoint=candidate.checkpoint if candidate else None,
-        alike=tuple(find_alike(state, details, candidate.checkpoint if candidate else None)),
+        alike=tuple(find_alike(state, snapshot.details, candidate.checkpoint if candidate else None)),
         neighbours=tuple(name.text for name in read_cellar(repository)) if is_new else (),
         blocking=find_blocking(repository, [model])[model] if is_new else (),
         unreachable=bool(registers and find_unreachable(repository, commits, rules, remote=remote)),

@@ -14,7 +14,7 @@ from typing import Protocol
 from gitcellar.core.claims import read_claim
 from gitcellar.core.days import Day
 from gitcellar.core.events import Assigned, Claimed, Event
-from gitcellar.core.state import ModelState
+from gitcellar.core.state import ARCHIVED, ModelState
 from gitcellar.core.tag_objects import TagObject
 from gitcellar.core.versions import Version
 from gitcellar.policy.approvals import Attested
@@ -124,6 +124,10 @@ class StageTimes:
         stage = event.stage
         if stage is None or not event.fact.counter:
             return
+        if stage == ARCHIVED:
+            if version is not None and isinstance(event.fact, Assigned):
+                self._archive(version)
+            return
         enters = version if isinstance(event.fact, Assigned) else None
         before = self.holders.get(stage)
         if before is not None and before != enters:
@@ -131,6 +135,11 @@ class StageTimes:
         if enters is not None:
             self.entered[enters, stage] = self.latest
         self.holders[stage] = enters
+
+    def _archive(self, version: Version) -> None:
+        for stage in [stage for stage, holder in self.holders.items() if holder == version]:
+            self.gone[version, stage] = self.latest
+            self.holders[stage] = None
 
     def find_ages(self, version: Version, state: ModelState, now: int) -> dict[str, int]:
         """The seconds since the version entered each stage that holds it."""

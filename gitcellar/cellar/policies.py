@@ -6,7 +6,7 @@ May import core, policy and store.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitcellar.core.documents import MAX_BYTES, DocumentError, Fault
 from gitcellar.core.errors import NotFoundError, WorldError
@@ -61,9 +61,12 @@ def find_protected(repository: GitRepository, remote: str | None = "origin") -> 
 
 def ask_protected(repository: GitRepository, remote: str) -> ProtectedBranch:
     """As `find_protected`, but never the branch that is checked out: in CI that may be the commit under judgement."""
-    if repository.is_bare() or repository.find_remote_url(remote) is None:
+    if repository.is_bare():
         return find_protected(repository, remote)
-    return _find_remembered(repository, remote) or _ask(repository, remote)
+    remembered = _find_remembered(repository, remote)
+    if remembered is None and repository.find_remote_url(remote) is None:
+        return find_protected(repository, remote)
+    return remembered or _ask(repository, remote)
 
 
 def find_head(repository: GitRepository) -> ProtectedBranch:
@@ -112,12 +115,6 @@ def fetch_policy(repository: GitRepository) -> Policy:
     return read_policy_at(repository, head)
 
 
-def find_policy_blob(repository: GitRepository, remote: str | None = "origin") -> str | None:
-    """The id of the policy's file as it judges; None where there is none."""
-    protected = find_protected(repository, remote)
-    return find_policy_blobs(repository, protected.commit)[0] if protected.commit else None
-
-
 def find_policy_blobs(repository: GitRepository, tree: str) -> tuple[str | None, str | None]:
     """The ids of the policy and of the signers' file in a commit or tree, as far as they are there."""
     names = [f"{tree}:{file}" for file in (FILE, SIGNERS_FILE)]
@@ -134,8 +131,10 @@ def read_policy_at(repository: GitRepository, tree: str) -> Policy:
         if name in headers and headers[name].size > MAX_BYTES:
             size = headers[name].size
             raise DocumentError([Fault(file, 1, (), f"the file has {size} bytes, and {MAX_BYTES} are the most")])
-    found = repository.read_blobs(tree, [FILE, SIGNERS_FILE])
-    return parse_policy(found.get(FILE, b""), signers=found.get(SIGNERS_FILE, b""))
+    ids = {file: headers[name].object_id for file, name in names.items() if name in headers}
+    found = repository.read_objects(ids, kind="blob")
+    policy = parse_policy(found.get(FILE, b""), signers=found.get(SIGNERS_FILE, b""))
+    return replace(policy, blob=ids[FILE]) if FILE in found else policy
 
 
 def find_other_policies(repository: GitRepository, protected: ProtectedBranch) -> list[str]:

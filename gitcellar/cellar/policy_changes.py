@@ -16,20 +16,21 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from gitcellar.cellar.authority import Proven, find_own_signer, prove_objects
+from gitcellar.cellar.authority import Proven, prove_objects
 from gitcellar.cellar.moving import require_taken
+from gitcellar.cellar.own_signature import plan_signature
 from gitcellar.cellar.policies import find_policy_blobs, find_protected, read_policy_of
 from gitcellar.cellar.writing import DEFAULT, Options
 from gitcellar.core.days import Day
 from gitcellar.core.errors import InvalidError, NotFoundError
 from gitcellar.core.pushes import PushedRef
-from gitcellar.core.trailers import FORMAT, format_message, parse_message
+from gitcellar.core.trailers import FORMAT, FORMAT_KEY, format_message, parse_message
 from gitcellar.policy.config import FILE
 from gitcellar.policy.people import SIGNERS_FILE
 from gitcellar.policy.settings import ModelRules
 from gitcellar.store.environment import read_today
 from gitcellar.store.git import GitRepository, RefUpdate
-from gitcellar.store.signatures import find_signing_key, sign
+from gitcellar.store.signatures import sign
 
 APPROVALS = "gitcellar/policy/"
 _NONE = "none"
@@ -51,10 +52,10 @@ def approve_policy(repository: GitRepository, revision: str, *, options: Options
     rules = read_policy_of(repository, standing).rules_of(None)
     change = _describe_change(repository, rules, commit)
     said = [*change, (_INSTEAD_OF, standing.commit)]
-    key = find_signing_key(repository.read_signing_config())
-    signer = find_own_signer(repository, rules, read_today())
+    own = plan_signature(repository, rules, read_today(), sign=options.sign, asked=True)
+    key, signer = own.key, own.signer
     if key is None or signer.principal is None:
-        raise InvalidError(f"an approval here {signer.fault}", hint="gitcellar rule A001")
+        raise InvalidError(f"an approval here {signer.fault}", hint=signer.hint or "gitcellar rule A001")
     tag = f"{_folder(change)}{_hash(f'{signer.principal} {standing.commit}', 12)}"
     update = RefUpdate(f"refs/tags/{tag}", repository.find_refs([f"refs/tags/{tag}"]).get(f"refs/tags/{tag}", ""))
     if not options.dry_run and not update.new:
@@ -129,7 +130,7 @@ def _describe_change(repository: GitRepository, rules: ModelRules, new: str) -> 
     if policy is None and signers is None:
         raise NotFoundError("that commit has no policy", hint="approve a commit with a gitcellar.yaml")
     return [
-        ("Cellar-Format", FORMAT),
+        (FORMAT_KEY, FORMAT),
         ("Cellar", rules.cellar or _NONE),
         ("Policy", policy or _NONE),
         ("Signers", signers or _NONE),

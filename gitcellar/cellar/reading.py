@@ -113,7 +113,7 @@ def read_events(source: RefSource, model: ModelName | None) -> list[tuple[ModelS
     return [(state, event) for state in states for event in reversed(order_events(state))]
 
 
-def detail_events(state: ModelState, details: dict[str, tuple[str, Details]]) -> list[DetailedEvent]:
+def detail_events(state: ModelState, details: Mapping[str, tuple[str, Details]]) -> list[DetailedEvent]:
     """Annotated events, the oldest first: counted ones by counter, registrations between them by date.
 
     Written dates rise strictly within a model, so for what gitcellar wrote this is the order of writing.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gitcellar.cellar.moving import fetch_models
+from gitcellar.cellar.fetching import fetch_models
 from gitcellar.cellar.writing import Options, Outcome, withdraw
 from gitcellar.core.errors import InvalidError
 from gitcellar.core.names import ModelName

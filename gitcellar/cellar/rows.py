@@ -18,7 +18,7 @@ SCHEMA = 1
 
 
 class VersionRow(TypedDict):
-    """A registered version. `state` is the stage that it was last put into, `archived` once displaced."""
+    """A registered version. `state` is the stage that it was last put into, or `archived`."""
 
     version: str
     tag: str
@@ -29,11 +29,12 @@ class VersionRow(TypedDict):
 
 
 class StageRow(TypedDict):
-    """What a stage holds, and the tag that put it there."""
+    """What a stage holds, the tag that put it there, and whether that version was withdrawn since."""
 
     version: str
     tag: str
     commit: str
+    withdrawn: bool
 
 
 class AnomalyRow(TypedDict):
@@ -190,6 +191,7 @@ class GetDocument(TypedDict):
     path: str
     checkpoint: CheckpointRow
     verified: bool
+    withdrawn: bool
 
 
 class MoveDocument(TypedDict):
@@ -198,6 +200,17 @@ class MoveDocument(TypedDict):
     schema: int
     tags: list[str]
     checkpoints: int
+
+
+class UndoDocument(TypedDict):
+    """`gitcellar undo --json`. `asked` says whether the remote answered; else it is what this clone remembers of it."""
+
+    schema: int
+    tags: list[str]
+    models: list[str]
+    remote: str
+    asked: bool
+    dry_run: bool
 
 
 class AddDocument(TypedDict):
@@ -227,7 +240,12 @@ def model_row(state: ModelState) -> ModelRow:
         "deprecated": state.deprecated,
         "versions": [_version_row(held) for held in state.versions],
         "stages": {
-            stage: {"version": str(held.version), "tag": held.tag, "commit": held.commit}
+            stage: {
+                "version": str(held.version),
+                "tag": held.tag,
+                "commit": held.commit,
+                "withdrawn": held.version in state.withdrawn,
+            }
             for stage, held in sorted(state.stages.items())
         },
         "unratified": dict(sorted(state.unratified.items())),

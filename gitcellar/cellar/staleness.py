@@ -14,7 +14,7 @@ from gitcellar.core.claims import EVALUATED
 from gitcellar.core.events import Claimed, Details
 from gitcellar.core.manifest import Entry
 from gitcellar.core.names import ModelName
-from gitcellar.core.state import ARCHIVED, Assignment, ModelState
+from gitcellar.core.state import Assignment, ModelState
 from gitcellar.core.tags import model_patterns
 from gitcellar.core.versions import Version
 from gitcellar.policy.settings import ModelRules
@@ -44,9 +44,9 @@ class Limits:
 
 
 def find_stale(repository: GitRepository, model: ModelName | None, limits: Limits) -> list[Stale]:
-    """Everything stale that one model, or all, have in stages other than `archived`."""
+    """Everything stale that one model, or all, have in stages."""
     states = {model: read_model(repository, model)} if model else read_cellar(repository)
-    live = [(state, held) for state in states.values() for stage, held in state.stages.items() if stage != ARCHIVED]
+    live = [(state, held) for state in states.values() for held in state.stages.values()]
     if not live:
         return []
     wanted = {

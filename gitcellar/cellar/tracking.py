@@ -40,7 +40,7 @@ coordination: on
 # A plain list, stages: [staging, production], allows every way.
 stages:
   staging: {{from: [none, production, archived]}}
-  production: {{from: [staging, archived], exclusive: true}}
+  production: {{from: [staging, archived]}}
   archived: {{from: [staging, production]}}
 
 # What every manifest entry says, and what it says before its version enters a stage.

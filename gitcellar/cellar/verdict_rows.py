@@ -229,11 +229,22 @@ class AuditRow(EventRow):
     excepted: list[str]
 
 
+class LiveRow(TypedDict):
+    """A version that a stage holds."""
+
+    model: str
+    version: str
+    stage: str
+
+
 class AuditDocument(TypedDict):
-    """`gitcellar audit --json`: events, the oldest first, and the policy's exceptions."""
+    """`gitcellar audit --json`: events, the oldest first, the withdrawn versions that stages hold now, and the
+    policy's exceptions.
+    """
 
     schema: int
     events: list[AuditRow]
+    live_withdrawn: list[LiveRow]
     exceptions: list[ExceptionRow]
 
 

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from gitcellar.cellar.authority import find_own_signer, with_authority
+from gitcellar.cellar.authority import with_authority
+from gitcellar.cellar.chains import Tips, find_unpushed, read_tips, require_whole
 from gitcellar.cellar.describing import read_entry, require_entry
+from gitcellar.cellar.fetching import fetch_models
 from gitcellar.cellar.getting import read_tracking
 from gitcellar.cellar.judging import Candidate, find_change_base, gather_act
-from gitcellar.cellar.moving import fetch_models, find_unpushed, push_parcel, read_tips, return_lost
-from gitcellar.cellar.policies import find_policy_blob, read_policy
-from gitcellar.cellar.reading import detail_events, read_state, unknown_model
+from gitcellar.cellar.moving import push_parcel, return_lost
+from gitcellar.cellar.own_signature import plan_signature
+from gitcellar.cellar.policies import ask_protected, read_policy, read_policy_of
+from gitcellar.cellar.reading import detail_events, unknown_model
+from gitcellar.cellar.snapshots import Snapshot, read_snapshot
 from gitcellar.core.chain import PREVIOUS
 from gitcellar.core.claims import format_statement
 from gitcellar.core.declared import manifest_files
@@ -28,11 +32,12 @@ from gitcellar.core.manifest import Entry
 from gitcellar.core.names import ModelName
 from gitcellar.core.references import Reference, find_referenced
 from gitcellar.core.state import ModelState
-from gitcellar.core.tags import model_patterns, tip_ref
-from gitcellar.core.trailers import FORMAT, format_message
+from gitcellar.core.tags import tip_ref
+from gitcellar.core.trailers import FORMAT, FORMAT_KEY, format_message
 from gitcellar.core.versions import Version
 from gitcellar.policy.change import Act, Change, ProposedTag
 from gitcellar.policy.checks.authority import asks_who
+from gitcellar.policy.config import Policy
 from gitcellar.policy.judge import RefusedError, judge
 from gitcellar.policy.plan import (
     Plan,
@@ -53,7 +58,7 @@ from gitcellar.store.environment import read_now, read_today
 from gitcellar.store.git import GitRepository, RefUpdate
 from gitcellar.store.git_errors import GitError
 from gitcellar.store.git_identity import Account, Identity
-from gitcellar.store.signatures import SigningKey, find_signing_key, sign
+from gitcellar.store.signatures import SigningKey, sign
 from gitcellar.store.tracking import tracking_files
 
 _ATTEMPTS = 60
@@ -131,8 +136,8 @@ def register(
 def assign(repository: GitRepository, reference: Reference, stage: str, *, options: Options = DEFAULT) -> Outcome:
     """Put the version that a reference means into a stage."""
 
-    def plan(state: ModelState, rules: ModelRules) -> Plan:
-        return plan_assign(state, rules, find_referenced(reference, state), stage)
+    def plan(state: ModelState, _: ModelRules) -> Plan:
+        return plan_assign(state, find_referenced(reference, state), stage)
 
     return act_on(repository, reference.model, plan, options)
 
@@ -151,7 +156,7 @@ def rollback(
     options: Options = DEFAULT,
 ) -> Outcome:
     """Put back what held a stage before, or the version `to` that held it once, as a new event."""
-    return act_on(repository, model, lambda state, rules: plan_rollback(state, rules, stage, to), options)
+    return act_on(repository, model, lambda state, _: plan_rollback(state, stage, to), options)
 
 
 def withdraw(repository: GitRepository, reference: Reference, *, options: Options = DEFAULT) -> Outcome:
@@ -208,52 +213,66 @@ class _Act:
 
     def attempt(self) -> Outcome:
         pushing = self.options.push and not self.options.dry_run
-        related = [self.model.base, self.model] if self.model.kind == "project" else [self.model]
-        if pushing:
-            return_lost(
-                self.repository, self.options.remote, fetch_models(self.repository, self.options.remote, related)
-            )
-        rules = read_policy(self.repository, self.options.remote).rules_of(self.model)
-        # Before the state: whoever writes between the two, here or there, moves a tip away from what is read here,
-        # and the act is planned anew.
-        tips = {name: read_tips(self.repository, self.options.remote, name) for name in related}
-        state = read_state(self.repository, self.model)
-        plan = self.plan(state, rules)
+        # Tips before the state: whoever writes between the two, here or there, moves a tip away from what is read
+        # here, and the act is planned anew.
+        tips, policy = self.fetch() if pushing else self.read()
+        rules = policy.rules_of(self.model)
+        snapshot = read_snapshot(self.repository, self.model)
+        plan = self.plan(snapshot.state, rules)
         if plan.tags and self.weigh and self.candidate is None:
             self.candidate = self.weigh()
-        act = gather_act(self.repository, plan, state, rules, self.candidate, remote=self.options.remote)
+        act = gather_act(self.repository, plan, snapshot, rules, self.candidate, remote=self.options.remote)
         asked = any(asks_who(proposed.fact, rules) for proposed in plan.tags)
-        own = find_own_signer(self.repository, rules, act.day) if asked else None
-        act = with_authority(self.repository, act, now=read_now(), own=own)
+        # Before it is judged: the judge sees the tag as it will be written.
+        sign = self.options.sign if plan.tags else False
+        own = plan_signature(self.repository, rules, act.day, sign=sign, asked=asked)
+        act = with_authority(self.repository, act, now=read_now(), own=own.signer)
         verdict = judge(Change(read_today(), (act,)))
         if not verdict.ok:
             raise RefusedError(verdict)
         created = bool(plan.tags) and not self.options.dry_run
         tip = tips[self.model].ours
-        written = self.make_tags(act, plan, tip) if created else ()
-        for name in related if pushing else ():
-            parcel = find_unpushed(self.repository, name, tips[name])
-            if name == self.model:
-                chained = parcel.chained | {update.new for update in written}
-                parcel = replace(parcel, tags=(*parcel.tags, *written), chained=chained)
-            push_parcel(self.repository, self.options.remote, parcel, coordinated=rules.coordination)
+        previous = _find_previous(snapshot, tip)
+        if plan.tags:
+            require_whole(self.repository, self.model, previous, tips[self.model].theirs, snapshot.details)
+        written = self.make_tags(act, plan, previous, snapshot, own.key) if created else ()
+        if pushing:
+            self.push(tips, written, coordinated=rules.coordination)
         if created:
             self.write_refs(written, act, tip, pushed=pushing)
         return replace(self.report(plan, act, created, pushing), warnings=verdict.warnings, reasons=plan.reasons)
 
-    def make_tags(self, act: Act, plan: Plan, tip: str | None) -> tuple[RefUpdate, ...]:
+    def read(self) -> tuple[Mapping[ModelName, Tips], Policy]:
+        """The model's tips, and the policy that judges, as this clone knows them."""
+        policy = read_policy(self.repository, self.options.remote)
+        return {self.model: read_tips(self.repository, self.options.remote, self.model)}, policy
+
+    def fetch(self) -> tuple[Mapping[ModelName, Tips], Policy]:
+        """The tips of the model and its base, and the policy that judges, as the remote has them now."""
+        remote = self.options.remote
+        related = [self.model.base, self.model] if self.model.kind == "project" else [self.model]
+        fetched = fetch_models(self.repository, remote, related, protected=ask_protected(self.repository, remote))
+        return_lost(self.repository, remote, fetched.lost)
+        tips = {name: read_tips(self.repository, remote, name) for name in fetched.lost}
+        policy = read_policy_of(self.repository, fetched.protected) if fetched.protected else Policy()
+        return {**fetched.tips, **tips}, policy
+
+    def push(self, tips: Mapping[ModelName, Tips], written: tuple[RefUpdate, ...], *, coordinated: bool) -> None:
+        """Push what the model and its base have that the remote has not, and at last what was written now."""
+        for name, found in tips.items():
+            parcel = find_unpushed(self.repository, name, found)
+            if name == self.model:
+                chained = parcel.chained | {update.new for update in written}
+                parcel = replace(parcel, tags=(*parcel.tags, *written), chained=chained)
+            push_parcel(self.repository, self.options.remote, parcel, coordinated=coordinated)
+
+    def make_tags(
+        self, act: Act, plan: Plan, previous: str | None, snapshot: Snapshot, key: SigningKey | None
+    ) -> tuple[RefUpdate, ...]:
         """Store the tag objects, each naming the one before, and no ref yet: so far nothing has happened."""
         by = self.repository.read_identity(self.options.account)
-        asked = any(asks_who(proposed.fact, act.rules) for proposed in plan.tags)
-        policy = find_policy_blob(self.repository, self.options.remote) if asked else None
-        key = self.find_key(act)
-        details = self.repository.read_details(model_patterns(self.model))
         # Readers that go by time, GTO above all, must find the order that the counters say.
-        at = max((found.at for _, found in details.values()), default=0)
-        previous = tip
-        if previous is None and act.state.events:
-            ordered = detail_events(act.state, details)
-            previous = ordered[-1].event.object_id if ordered else None
+        at = max((found.at for _, found in snapshot.details.values()), default=0)
         updates: list[RefUpdate] = []
         for proposed in plan.tags:
             tag = act.tag_of(proposed)
@@ -263,24 +282,11 @@ class _Act:
                 proposed.object_id or proposed.target,
                 kind="tag" if proposed.object_id else "commit",
                 by=Identity(by.name, by.email, at, by.utc_offset),
-                message=format_message(plan.subject, self.options.message, _trailers(proposed, act, policy, previous)),
+                message=format_message(plan.subject, self.options.message, _trailers(proposed, act, previous)),
                 sign=partial(sign, key=key) if key else None,
             )
             updates.append(RefUpdate(f"refs/tags/{tag}", previous))
         return tuple(updates)
-
-    def find_key(self, act: Act) -> SigningKey | None:
-        """The key to sign with; None where neither the caller nor git nor the policy asks for a signature."""
-        if self.options.sign is False:
-            return None
-        config = self.repository.read_signing_config()
-        wants = config.get("tag.gpgsign") in ("true", "yes", "on", "1") or self.options.sign
-        key = find_signing_key(config)
-        if key is None and wants:
-            hint = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub"
-            raise NotFoundError("git has no key to sign with here", hint=hint)
-        asked = any(asks_who(proposed.fact, act.rules) for proposed in act.tags)
-        return key if wants or (asked and key is not None and key.public is not None) else None
 
     def write_refs(self, updates: tuple[RefUpdate, ...], act: Act, tip: str | None, *, pushed: bool) -> None:
         """Create the tags and move the tip from `tip`, together. Raise LostRaceError where somebody else was first."""
@@ -311,11 +317,19 @@ class _Act:
         return Outcome(self.model, plan.subject, plan.version, plan.stage, tags, commit, checkpoint, created, pushed)
 
 
-def _trailers(proposed: ProposedTag, act: Act, policy: str | None, previous: str | None) -> list[tuple[str, str]]:
+def _find_previous(snapshot: Snapshot, tip: str | None) -> str | None:
+    """The event that the next one follows: the tip, or the last one where there is no tip."""
+    if tip is not None or not snapshot.state.events:
+        return tip
+    ordered = detail_events(snapshot.state, snapshot.details)
+    return ordered[-1].event.object_id if ordered else None
+
+
+def _trailers(proposed: ProposedTag, act: Act, previous: str | None) -> list[tuple[str, str]]:
     """What a tag says to machines. Nothing in it depends on what a person typed as the message."""
     version = getattr(proposed.fact, "version", None) or act.state.at_commit.get(proposed.target)
     stage = getattr(proposed.fact, "stage", None)
-    trailers = [("Cellar-Format", FORMAT), ("Model", act.model.text)]
+    trailers = [(FORMAT_KEY, FORMAT), ("Model", act.model.text)]
     if version is not None:
         trailers.append(("Version", str(version)))
     if stage is not None:
@@ -326,8 +340,8 @@ def _trailers(proposed: ProposedTag, act: Act, policy: str | None, previous: str
         trailers += [("Checkpoint", str(act.checkpoint))] if act.checkpoint else []
     if proposed.statement is not None:
         trailers += format_statement(proposed.statement)
-    elif policy is not None:
-        trailers.append(("Policy", policy))
+    elif act.rules.policy is not None and asks_who(proposed.fact, act.rules):
+        trailers.append(("Policy", act.rules.policy))
     return trailers + ([(PREVIOUS, previous)] if previous else [])
 
 

@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from gitcellar.core.errors import CellarError, InvalidError
-from gitcellar.core.events import Event, Unassigned
+from gitcellar.core.events import Assigned, Event, Unassigned
 from gitcellar.core.json_text import parse_json
 from gitcellar.core.names import ModelName, find_model_name, is_stage_name
-from gitcellar.core.state import ModelState
+from gitcellar.core.state import ARCHIVED, ModelState
 from gitcellar.core.tags import find_tag_name
 from gitcellar.core.target_paths import parse_target_path
 from gitcellar.core.versions import find_version
@@ -118,13 +118,13 @@ class Step:
 
 
 def find_wanted(states: Iterable[ModelState], stages: Iterable[str] = ()) -> dict[str, Wanted]:
-    """What each slot should hold: of the stages that are named, or of all but archived."""
+    """What each slot should hold: of the stages that are named, or of all. `archived` is none of them."""
     only = set(stages)
     found: dict[str, Wanted] = {}
     for state in states:
         events: dict[str, list[Event]] = {}
         for event in sorted(state.events, key=lambda event: event.fact.counter):
-            if event.stage is not None and (event.stage in only if only else event.stage != "archived"):
+            if event.stage is not None and event.stage != ARCHIVED and (not only or event.stage in only):
                 events.setdefault(event.stage, []).append(event)
         for stage, each in events.items():
             wanted = _find_wanted(state, stage, each)
@@ -137,6 +137,9 @@ def _find_wanted(state: ModelState, stage: str, events: list[Event]) -> Wanted:
     if held is not None:
         assigned = next(event for event in events if event.tag == held.tag)
         return Wanted(state.name, stage, str(held.version), assigned.fact.counter, assigned.object_id)
+    archived = state.emptied.get(stage)
+    if archived is not None and isinstance(archived.fact, Assigned) and archived.fact.counter > last.fact.counter:
+        return Wanted(state.name, stage, None, archived.fact.counter, archived.object_id)
     # A stage is empty where somebody emptied it, and not where its last tag makes no sense.
     told = next((found.message for found in state.anomalies if found.tag == last.tag), None)
     fault = f"{last.tag}: {told}" if told else None

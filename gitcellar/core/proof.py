@@ -16,7 +16,7 @@ from gitcellar.core.lineage import find_base
 from gitcellar.core.names import ModelName
 from gitcellar.core.tag_objects import TagObject
 from gitcellar.core.tags import find_tag_name
-from gitcellar.core.trailers import parse_message
+from gitcellar.core.trailers import FORMAT_KEY, parse_message
 from gitcellar.core.versions import Version
 
 Code = Literal[
@@ -98,7 +98,7 @@ def _check_objects(evidence: Evidence) -> Iterator[Suspicion]:
 
 def _check_trailers(tag: str, found: TagObject) -> Iterator[Suspicion]:
     named, message = find_tag_name(tag), parse_message(found.message)
-    if named is None or message.find("Cellar-Format") is None:
+    if named is None or message.find(FORMAT_KEY) is None:
         return
     said = {"Model": named.model.text, "Version": getattr(named.fact, "version", None)}
     said["Stage"] = getattr(named.fact, "stage", None)

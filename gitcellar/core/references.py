@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gitcellar.core.errors import CellarError, InvalidError, NotFoundError, did_you_mean
 from gitcellar.core.events import Registered
 from gitcellar.core.names import ModelName, parse_model_name, parse_stage_name
-from gitcellar.core.state import ModelState, VersionState
+from gitcellar.core.state import ARCHIVED, ModelState, VersionState
 from gitcellar.core.tags import find_tag_name
 from gitcellar.core.versions import Version, find_line, parse_version
 
@@ -76,6 +76,10 @@ def _find_version(reference: Reference, state: ModelState) -> Version | None:
 def _missing(reference: Reference, state: ModelState) -> CellarError:
     model = reference.model
     anomaly = next((anomaly for anomaly in reversed(state.anomalies) if anomaly.code == "unregistered"), None)
+    if reference.stage == ARCHIVED:
+        archived = [str(held.version) for held in state.versions if held.stage == ARCHIVED]
+        message = f"archived is a state and no stage: it names no one version of {model}"
+        return NotFoundError(message, hint=f"archived: {', '.join(archived)}" if archived else None)
     if reference.stage is not None:
         hint = did_you_mean(reference.stage, state.stages)
         if anomaly and f"#{reference.stage}#" in anomaly.tag:

@@ -37,7 +37,8 @@ class Anomaly:
 class VersionState(NamedTuple):
     """A registered version: where it is registered, and the stages that hold it now. A named tuple, as Event is.
 
-    `stage` is the one it was last assigned to: None before that and once it was taken out, `archived` once displaced.
+    `stage` is the one it was last assigned to, or `archived` once it was archived or displaced from the last stage that
+    held it; None before that and once it was taken out of the last one.
     """
 
     version: Version
@@ -66,6 +67,7 @@ class ModelState:
     `broken` says of a stage whose glass was broken and not ratified since for which version, and the claim's tag.
     `last_counter` is the highest of any event, `stage_counters` that of each stage; `entered` are the commits that each
     stage ever held, `last_claims` the newest of each name, and `order` the registered versions by precedence.
+    `emptied` are the events that took out of stages what they held, by stage.
     """
 
     name: ModelName
@@ -83,6 +85,7 @@ class ModelState:
     entered: Set[tuple[str, str]]
     last_claims: Mapping[str, Claimed]
     order: VersionOrder
+    emptied: Mapping[str, Event]
 
     @property
     def versions(self) -> list[VersionState]:
@@ -120,6 +123,13 @@ class ModelState:
         """The stages that hold what was put there by breaking the glass, with the claim that says so."""
         found = {stage: self.find_unratified(stage) for stage in self.broken}
         return {stage: tag for stage, tag in found.items() if tag is not None}
+
+    @property
+    def live_withdrawn(self) -> dict[str, Version]:
+        """The stages that hold a version which was withdrawn, with that version."""
+        if not self.withdrawn:
+            return {}
+        return {stage: held.version for stage, held in sorted(self.stages.items()) if held.version in self.withdrawn}
 
     def find_unratified(self, stage: str) -> str | None:
         """The claim that broke the glass for what a stage holds, and that nobody has ratified."""
@@ -211,7 +221,7 @@ def _fold(events: tuple[Event, ...]) -> "_Fold":
             # counter, as GTO writes it: nothing is live by contradiction.
             takes_back = isinstance(fact, Unassigned | Withdrawn)
             place = fact.counter or (_LAST if takes_back else 0)
-            counted.append((place, takes_back, event.tag, event))
+            counted.append((place, takes_back or event.stage == ARCHIVED, event.tag, event))
     counted.sort()
     for _, _, _, event in counted:
         fold.take(event, event.fact.counter)
@@ -244,6 +254,7 @@ class _Fold:
         self.entered: set[tuple[str, str]] = set()
         self.last_claims: dict[str, Claimed] = {}
         self.order = VersionOrder(self.registrations)
+        self.emptied: dict[str, Event] = {}
 
     def view(self, name: ModelName, events: Sequence[Event]) -> ModelState:
         return ModelState(
@@ -262,6 +273,7 @@ class _Fold:
             self.entered,
             self.last_claims,
             self.order,
+            self.emptied,
         )
 
     def apply(self, event: Event) -> None:
@@ -281,9 +293,12 @@ class _Fold:
         commit = event.commit or ""
         if isinstance(fact, Assigned):
             self.entered.add((fact.stage, commit))
-            self.assign(event, commit, fact.stage)
+            if fact.stage == ARCHIVED:
+                self.archive(event, commit)
+            else:
+                self.assign(event, commit, fact.stage)
         elif isinstance(fact, Unassigned):
-            self.vacate(commit, fact.stage)
+            self.vacate(event, commit, fact.stage)
         elif isinstance(fact, Registered):
             self.register(event, commit, fact.version)
         elif isinstance(fact, Deprecated):
@@ -330,9 +345,10 @@ class _Fold:
 
     def assign(self, event: Event, commit: str, stage: str) -> None:
         version = self.at_commit.get(commit)
+        # Taken out first, so that stages stand in the order in which they were entered.
         displaced = self.stages.pop(stage, None)
-        if displaced and displaced.version is not version and self.last_stages.get(displaced.version) == stage:
-            self.last_stages[displaced.version] = ARCHIVED
+        if displaced and displaced.version is not version:
+            self.leave(displaced.version, stage, ARCHIVED)
         if version is None:
             # The slot stays empty: falling back on what it held before would be a silent rollback.
             self.report("unregistered", event, f"no version is registered at {commit[:7]}, so {stage} holds nothing")
@@ -340,14 +356,41 @@ class _Fold:
         self.stages[stage] = Assignment(stage, version, event.tag, commit)
         self.last_stages[version] = stage
 
-    def vacate(self, commit: str, stage: str) -> None:
+    def archive(self, event: Event, commit: str) -> None:
+        version = self.at_commit.get(commit)
+        if version is None:
+            self.report("unregistered", event, f"no version is registered at {commit[:7]}, so none is archived")
+            return
+        for stage in [stage for stage, held in self.stages.items() if held.version == version]:
+            del self.stages[stage]
+            self.emptied[stage] = event
+            # Approvals are for one moment of a stage, and this is another one.
+            self.stage_counters[stage] = max(self.stage_counters.get(stage, 0), event.fact.counter)
+        self.last_stages[version] = ARCHIVED
+
+    def vacate(self, event: Event, commit: str, stage: str) -> None:
+        version = self.at_commit.get(commit)
         held = self.stages.get(stage)
         # What is taken out is the version at the tagged commit; a stage that holds another one by now keeps it.
-        if held is None or self.at_commit.get(commit) != held.version:
+        if version is not None and held is not None and held.version == version:
+            del self.stages[stage]
+            self.emptied[stage] = event
+            self.leave(version, stage, None)
+        elif stage == ARCHIVED and version is not None and self.last_stages.get(version) == ARCHIVED:
+            del self.last_stages[version]
+
+    def leave(self, version: Version, stage: str, state: str | None) -> None:
+        """Note that a version left a stage: its state is the one of those that still hold it which it entered last, or
+        else the given one.
+        """
+        if self.last_stages.get(version) != stage:
             return
-        del self.stages[stage]
-        if self.last_stages.get(held.version) == stage:
-            del self.last_stages[held.version]
+        still = [name for name, held in self.stages.items() if held.version == version]
+        state = still[-1] if still else state
+        if state is None:
+            del self.last_stages[version]
+        else:
+            self.last_stages[version] = state
 
     def report(self, code: str, event: Event, message: str) -> None:
         self.anomalies.append(Anomaly(code, event.tag, message))

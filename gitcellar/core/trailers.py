@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from gitcellar.core.errors import InvalidError
 
-FORMAT = "1"
+# The trailer by which a tag of gitcellar is known, and what it says.
+FORMAT_KEY, FORMAT = "Cellar-Format", "1"
 _TRAILER = re.compile(r"([A-Za-z][A-Za-z0-9-]*): (.+)")
 _SIGNATURE = re.compile(r"^-----BEGIN (?:SSH SIGNATURE|PGP SIGNATURE|PGP MESSAGE|SIGNED MESSAGE)-----$", re.MULTILINE)
 

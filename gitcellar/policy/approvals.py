@@ -6,7 +6,7 @@ May import core, and policy's people and settings.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gitcellar.core.claims import APPROVED, DECISIONS, KINDS, REJECTED, Claim
 from gitcellar.core.days import Day
@@ -14,7 +14,7 @@ from gitcellar.core.events import BYPASSED
 from gitcellar.core.state import ModelState
 from gitcellar.core.versions import Version
 from gitcellar.policy.people import NOBODY, People, Signer
-from gitcellar.policy.settings import Approvals, ModelRules
+from gitcellar.policy.settings import AUTHOR, PROMOTER, Approvals, ModelRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +43,26 @@ class Hearing:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Approvals counted: the decisions that count, those that do not and why, and what is missing, a line each."""
+    """Approvals counted: the decisions that count, those that do not and why, and what is missing, a line each.
 
-    counted: tuple[Attested, ...]
-    dropped: tuple[tuple[Attested, str], ...]
-    missing: tuple[str, ...]
+    `unknown` says of the author or the promoter, who may not approve, why it is not known who that is: then no
+    approval helps.
+    """
+
+    counted: tuple[Attested, ...] = ()
+    dropped: tuple[tuple[Attested, str], ...] = ()
+    missing: tuple[str, ...] = ()
+    unknown: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def met(self) -> bool:
         """Whether nothing is missing."""
-        return not self.missing
+        return not self.lacking
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """All that stands in the way, a line each."""
+        return (*self.unknown.values(), *self.missing)
 
 
 def find_claim_fault(attested: Attested, hearing: Hearing) -> str | None:
@@ -94,7 +104,7 @@ def _find_without_right(attested: Attested, hearing: Hearing) -> str | None:
     if claim.kind == BYPASSED and not (opened and rules.people.fits(principal, opened.by)):
         return f"breaks the glass of {claim.about}, which {principal} may not"
     author = hearing.author.principal if hearing.author else None
-    excludes = stage is not None and stage.approvals is not None and "author" in stage.approvals.excluded
+    excludes = stage is not None and stage.approvals is not None and AUTHOR in stage.approvals.excluded
     if claim.kind == APPROVED and excludes and author is not None and principal == author:
         return f"was given by {author}, who registered the version"
     return None
@@ -115,11 +125,11 @@ def count_approvals(stage: str, wanted: Approvals, hearing: Hearing) -> Tally:
             dropped.append((attested, fault))
         elif attested.signer.principal is not None:
             decisions[attested.signer.principal] = attested
-    missing = [*_find_unknown(wanted, hearing), *_find_vetoes(decisions, wanted, hearing.rules.people)]
+    missing = [*_find_vetoes(decisions, wanted, hearing.rules.people)]
     approved = [each for each in decisions.values() if each.claim.kind == APPROVED]
     able = {e.signer.principal: _roles_given(e, hearing.rules.people) for e in approved if e.signer.principal}
     missing += find_lacking(able, wanted)
-    return Tally(tuple(decisions.values()), tuple(dropped), tuple(missing))
+    return Tally(tuple(decisions.values()), tuple(dropped), tuple(missing), _find_unknown(wanted, hearing))
 
 
 def is_entitled(principal: str, wanted: Approvals, people: People) -> bool:
@@ -140,17 +150,19 @@ def _find_stale(claim: Claim, stage: str, hearing: Hearing) -> str | None:
 
 def _find_excluded(attested: Attested, wanted: Approvals, hearing: Hearing) -> str | None:
     promoter = hearing.promoter.principal if hearing.promoter else None
-    if "promoter" in wanted.excluded and promoter is not None and attested.signer.principal == promoter:
+    if PROMOTER in wanted.excluded and promoter is not None and attested.signer.principal == promoter:
         return f"was given by {promoter}, who promotes it"
     return None
 
 
-def _find_unknown(wanted: Approvals, hearing: Hearing) -> Iterable[str]:
-    """Who must not have approved, and is not known: then nobody can tell."""
-    for who, signer in (("author", hearing.author), ("promoter", hearing.promoter)):
+def _find_unknown(wanted: Approvals, hearing: Hearing) -> dict[str, str]:
+    """Who may not approve and is not known, and why."""
+    found: dict[str, str] = {}
+    for who, signer in ((AUTHOR, hearing.author), (PROMOTER, hearing.promoter)):
         if who in wanted.excluded and (signer or NOBODY).principal is None:
-            what = f"the registration of {hearing.version}" if who == "author" else "the assignment"
-            yield f"{what} {(signer or NOBODY).fault}, and its {who} may not approve"
+            what = f"the registration of {hearing.version}" if who == AUTHOR else "the assignment"
+            found[who] = f"{what} {(signer or NOBODY).fault}, and its {who} may not approve"
+    return found
 
 
 def _find_vetoes(decisions: Mapping[str, Attested], wanted: Approvals, people: People) -> Iterable[str]:

@@ -63,10 +63,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "scheme": "cellar",
     "dialect": "cellar",
     "coordination": True,
-    "stages": {
-        name: {"from": list(rules.entered_from or ())} | ({"exclusive": True} if rules.exclusive else {})
-        for name, rules in DEFAULT_STAGES.items()
-    },
+    "stages": {name: {"from": list(rules.entered_from or ())} for name, rules in DEFAULT_STAGES.items()},
     "contract": "optional",
     "environment": "optional",
     "signed": "optional",
@@ -79,11 +76,15 @@ _BY_KEY = ("rules", "required_for")
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy that was read: what it says, and the line on which it says so."""
+    """A policy that was read: what it says, and the line on which it says so.
+
+    `blob` is the id of the object that was read; None where no file was, or one of the work tree.
+    """
 
     content: PolicySection = field(default_factory=PolicySection)
     document: Document = field(default_factory=lambda: as_document({}, FILE))
     people: People = field(default_factory=People)
+    blob: str | None = None
 
     @property
     def is_written(self) -> bool:
@@ -163,6 +164,7 @@ class Policy:
             said.get("cellar"),
             _read_quorum(self.content.policy_changes),
             said["max_push"],
+            self.blob,
         )
 
     def _sections(self) -> Iterator[tuple[Path, ModelSection]]:
@@ -250,7 +252,6 @@ def _read_stage(said: Mapping[str, Any]) -> StageRules:
     return StageRules(
         _as_tuple(said.get("from")),
         tuple(map(_read_gate, said.get("gates", ()))),
-        bool(said.get("exclusive")),
         tuple(said.get("by") or ()),
         None if said.get("approvals") is None else _read_said_approvals(said["approvals"]),
         None if opened is None else BreakGlass(tuple(opened["by"]), find_duration(opened.get("for", "24h")) or 0),

@@ -47,10 +47,14 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who signed something. `principal` is None where that is nobody who counts, and `fault` says why: "it …"."""
+    """Who signed something. `principal` is None where that is nobody who counts, and `fault` says why: "it …".
+
+    `hint` says what to do about the fault, where that is not the usual.
+    """
 
     principal: str | None
     fault: str | None = None
+    hint: str | None = None
 
 
 NOBODY = Signer(None, "is not signed")

@@ -59,7 +59,7 @@ def plan_register(
     `promised` is the contract of the version that `find_promising` names: where the new one breaks it, X rises.
     """
     here = state.at_commit.get(commit)
-    if here is not None and (version == here or (version is None and bump is None)):
+    if here is not None and here not in state.withdrawn and (version == here or (version is None and bump is None)):
         return Plan(state.name, f"{state.name} {here} is registered already", here)
     reasons: tuple[str, ...] = ("it was asked for",)
     if version is None:
@@ -75,11 +75,21 @@ def find_promising(state: ModelState, rules: ModelRules, entry: Entry) -> Versio
     return state.predecessor(following) if following is not None else None
 
 
-def plan_assign(state: ModelState, rules: ModelRules, held: VersionState, stage: str) -> Plan:
-    """Put a version into a stage."""
-    if stage in held.stages:
+def plan_assign(state: ModelState, held: VersionState, stage: str) -> Plan:
+    """Put a version into a stage, or archive it: then nothing holds it any more."""
+    if stage == ARCHIVED:
+        return plan_archive(state, held)
+    # A withdrawn version enters no stage anew, so the judge is asked although it is there already.
+    if stage in held.stages and not held.withdrawn:
         return Plan(state.name, f"{state.name} {held.version} is in {stage} already", held.version, stage)
-    return _plan_entry(state, rules, f"Assign {state.name} {held.version} to {stage}", held, stage)
+    return _plan_entry(state, f"Assign {state.name} {held.version} to {stage}", held, stage)
+
+
+def plan_archive(state: ModelState, held: VersionState) -> Plan:
+    """Retire a version: take it out of every stage that holds it."""
+    if held.stage == ARCHIVED and not held.stages:
+        return Plan(state.name, f"{state.name} {held.version} is archived already", held.version, ARCHIVED)
+    return _plan_entry(state, f"Archive {state.name} {held.version}", held, ARCHIVED)
 
 
 def plan_claim(state: ModelState, held: VersionState, claim: str, subject: str, statement: Statement) -> Plan:
@@ -89,17 +99,16 @@ def plan_claim(state: ModelState, held: VersionState, claim: str, subject: str, 
     return Plan(state.name, subject, held.version, stage, (proposed,))
 
 
-def plan_break_glass(
-    state: ModelState, rules: ModelRules, held: VersionState, stage: str, statement: Statement
-) -> Plan:
+def plan_break_glass(state: ModelState, held: VersionState, stage: str, statement: Statement) -> Plan:
     """Put a version into a stage without the approvals that it asks for, and say so in the same act."""
     claim = _claim(state, held, f"{BYPASSED}.{stage}", statement, state.next_counter)
     subject = f"Break the glass: assign {state.name} {held.version} to {stage}"
-    return _plan_entry(state, rules, subject, held, stage, before=claim)
+    return _plan_entry(state, subject, held, stage, before=claim)
 
 
 def plan_unassign(state: ModelState, stage: str) -> Plan:
-    """Empty a stage."""
+    """Empty a stage. Raise InvalidError for `archived`, which holds nothing."""
+    _require_slot(state, stage)
     held = state.stages.get(stage)
     if held is None:
         return Plan(state.name, f"{stage} of {state.name} is empty already", None, stage)
@@ -126,11 +135,12 @@ def plan_deprecate(state: ModelState) -> Plan:
     return _plan(state, f"Deprecate {state.name}", Deprecated(state.next_counter), commit, None)
 
 
-def plan_rollback(state: ModelState, rules: ModelRules, stage: str, to: Version | None = None) -> Plan:
+def plan_rollback(state: ModelState, stage: str, to: Version | None = None) -> Plan:
     """Put back what held the stage before the version in it, or `to`, which held it at any time.
 
-    Raise NotFoundError where nothing did, or `to` did not, or was withdrawn.
+    Raise NotFoundError where nothing did, or `to` did not, or was withdrawn; InvalidError for `archived`.
     """
+    _require_slot(state, stage)
     held = state.stages.get(stage)
     now = held.version if held else None
     # A rollback is itself an assignment, so going back twice must not return to what was rolled back from.
@@ -145,7 +155,7 @@ def plan_rollback(state: ModelState, rules: ModelRules, stage: str, to: Version 
     if to is not None:
         held_once = {state.version_of(event) for event in _assignments(state, stage)}
         candidates = [to] if to in held_once and to not in state.withdrawn else []
-        if to == now:
+        if to == now and candidates:
             return Plan(state.name, f"{state.name} {to} is in {stage} already", to, stage)
     found = state.find(candidates[-1]) if candidates else None
     if found is None and to is not None:
@@ -157,7 +167,7 @@ def plan_rollback(state: ModelState, rules: ModelRules, stage: str, to: Version 
             f"nothing that still stands held {stage} of {state.name} before {now or 'this'}",
             hint=f"gitcellar history {state.name}",
         )
-    return _plan_entry(state, rules, f"Roll back {stage} of {state.name} to {found.version}", found, stage)
+    return _plan_entry(state, f"Roll back {stage} of {state.name} to {found.version}", found, stage)
 
 
 def _assignments(state: ModelState, stage: str) -> list[Event]:
@@ -173,24 +183,19 @@ def _claim(state: ModelState, held: VersionState, claim: str, statement: Stateme
 
 
 def _plan_entry(
-    state: ModelState,
-    rules: ModelRules,
-    subject: str,
-    held: VersionState,
-    stage: str,
-    *,
-    before: ProposedTag | None = None,
+    state: ModelState, subject: str, held: VersionState, stage: str, *, before: ProposedTag | None = None
 ) -> Plan:
-    """A version's entry into a stage; what an exclusive one held, and nothing else holds, is archived with it."""
+    """A version's entry into a stage. What the stage held is archived by that alone, and needs no tag."""
     counter = state.next_counter + (1 if before else 0)
     tags = [*([before] if before else []), ProposedTag(state.name, Assigned(stage, counter), held.commit)]
-    holds = state.stages.get(stage)
-    displaced = state.find(holds.version) if holds else None
-    into, archive = rules.stages.get(stage), rules.stages.get(ARCHIVED)
-    opened = archive is not None and (archive.entered_from is None or stage in archive.entered_from)
-    if displaced and into and into.exclusive and opened and displaced.stages == (stage,):
-        tags.append(ProposedTag(state.name, Assigned(ARCHIVED, counter + 1), displaced.commit))
     return Plan(state.name, subject, held.version, stage, tuple(tags))
+
+
+def _require_slot(state: ModelState, stage: str) -> None:
+    if stage == ARCHIVED:
+        archived = [str(held.version) for held in state.versions if held.stage == ARCHIVED]
+        message = f"archived is a state and no stage: {', '.join(archived) or 'no version'} of {state.name} is archived"
+        raise InvalidError(message, hint=f"put one into a stage: gitcellar assign {state.name}@VERSION STAGE")
 
 
 def _plan(

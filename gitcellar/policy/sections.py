@@ -180,7 +180,7 @@ class StageSection(_Strict):
     entered_from: list[StageName] | None = Field(
         default=None, alias="from", description="the stages that a version may come from; none is that of a new version"
     )
-    exclusive: bool = Field(default=False, description="whether what is displaced is put into archived")
+    exclusive: bool = Field(default=False, description="without effect: what is displaced from any stage is archived")
     by: list[Role | Principal] | None = Field(default=None, description="the roles and people who may assign")
     gates: list[GateSection] = Field(default=[], description="what a version must have to show")
     approvals: ApprovalsSection | None = None

@@ -75,6 +75,8 @@ class Commanded:
 
 Gate = Limit | Improvement | Evaluated | Aged | Scanned | Commanded
 
+# Whose approval may count for nothing: who registered the version, and who assigns it.
+AUTHOR, PROMOTER = "author", "promoter"
 # What a gate may improve on beside a stage.
 PREVIOUS, BASE = "previous", "base"
 
@@ -85,7 +87,7 @@ class Approvals:
 
     count: int = 1
     roles: Mapping[str, int] = field(default_factory=dict)
-    excluded: tuple[str, ...] = ("author",)
+    excluded: tuple[str, ...] = (AUTHOR,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,11 @@ class ComingBack:
 class StageRules:
     """A stage of the policy. `entered_from` names the stages that a version may come from; None for any.
 
-    `by` are the roles and people who may assign, empty for anybody; what an `exclusive` stage held is archived.
+    `by` are the roles and people who may assign, empty for anybody.
     """
 
     entered_from: tuple[str, ...] | None = None
     gates: tuple[Gate, ...] = ()
-    exclusive: bool = False
     by: tuple[str, ...] = ()
     approvals: Approvals | None = None
     break_glass: BreakGlass | None = None
@@ -127,7 +128,7 @@ class StageRules:
 
 DEFAULT_STAGES: Mapping[str, StageRules] = {
     "staging": StageRules((NONE, "production", "archived")),
-    "production": StageRules(("staging", "archived"), exclusive=True),
+    "production": StageRules(("staging", "archived")),
     "archived": StageRules(("staging", "production")),
 }
 
@@ -174,7 +175,10 @@ class Freeze:
 
 @dataclass(frozen=True, slots=True)
 class ModelRules:
-    """The policy as it stands for one model. Without a file, these defaults."""
+    """The policy as it stands for one model. Without a file, these defaults.
+
+    `policy` is the id of the file's object, so that what is judged by these rules can say by which.
+    """
 
     scheme: SchemeName = "cellar"
     stages: Mapping[str, StageRules] = field(default_factory=lambda: DEFAULT_STAGES)
@@ -197,6 +201,13 @@ class ModelRules:
     cellar: str | None = None
     policy_changes: Approvals | None = None
     max_push: int = 10_000
+    policy: str | None = None
+
+    @property
+    def author_stage(self) -> str | None:
+        """The first stage whose approvals leave out the author, so that the author must be known."""
+        asking = (name for name, stage in self.stages.items() if stage.approvals and AUTHOR in stage.approvals.excluded)
+        return next(asking, None)
 
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}

@@ -10,21 +10,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from gitcellar.core.errors import NotFoundError
-from gitcellar.core.events import Details
 from gitcellar.store.git_errors import GitError, NotARepositoryError
-from gitcellar.store.git_identity import Identity, IdentityReader
+from gitcellar.store.git_identity import Identity
 from gitcellar.store.git_push import PushAnswer, parse_push
 from gitcellar.store.git_runner import DURABLE, RECEIVE_PACK, UPLOAD_PACK, split_lines
+from gitcellar.store.git_tags import TagReader
 
-_EVENT_FORMAT = (
-    "%00".join(
-        f"%({field})" for field in ("refname", "objectname", "taggername", "taggeremail", "taggerdate:raw", "contents")
-    )
-    + "%00"
-)
-_EVENT_FIELDS = 6
 # As git-check-ref-format(1) has it: a name from elsewhere becomes part of a refspec.
 _BRANCH = re.compile(r"refs/heads/[^\x00-\x20\x7f:*?\[\\^~]+")
+# So many names of refs fit on a command line.
+_FEW = 100
+_NONE: Mapping[str, str] = {}
 Key = TypeVar("Key")
 
 
@@ -46,58 +42,17 @@ class ObjectHeader:
     size: int
 
 
-class GitRepository(IdentityReader):
+class GitRepository(TagReader):
     """A repository at a path: a work tree, a folder in one, or a bare repository. Nothing is run until asked."""
 
     # Reading refs
 
-    def list_tags(self) -> str:
-        """Every tag with its peeled object, as `git show-ref -d --tags` prints them; empty without any."""
-        try:
-            return self._text("show-ref", "-d", "--tags", allow=(0, 1))
-        except NotARepositoryError:
-            raise
-        except GitError:
-            # One ref whose object is missing stops show-ref, and must not stop the rest from being read.
-            return self._peel(self._text("for-each-ref", "--format=%(objectname) %(refname)", "refs/tags/"))
-
-    def list_refs(self, patterns: Sequence[str]) -> str:
-        """The refs that match the globs, in the form of `list_tags`. Its cost does not depend on other refs."""
-        form = "%(objectname) %(objecttype) %(*objectname) %(*objecttype) %(refname)"
-        try:
-            found = self._text("for-each-ref", f"--format={form}", *patterns)
-        except NotARepositoryError:
-            raise
-        except GitError:
-            return self._peel(self._text("for-each-ref", "--format=%(objectname) %(refname)", *patterns))
-        lines: list[str] = []
-        for line in split_lines(found):
-            object_id, _, peeled, peeled_type, ref = line.split(" ", 4)
-            if peeled_type == "tag":
-                # git before 2.45 peels one layer here, and show-ref peels all of them.
-                lines.append(self._peel(f"{object_id} {ref}"))
-                continue
-            lines.append(f"{object_id} {ref}")
-            if peeled:
-                lines.append(f"{peeled} {ref}^{{}}")
-        return "\n".join(lines)
-
-    def read_details(self, patterns: Sequence[str]) -> dict[str, tuple[str, Details]]:
-        """The object id and the details of every annotated tag that matches the globs, by tag name."""
-        output = self._text("for-each-ref", f"--format={_EVENT_FORMAT}", *patterns)
-        fields = output.split("\0")
-        found: dict[str, tuple[str, Details]] = {}
-        for start in range(0, len(fields) - _EVENT_FIELDS, _EVENT_FIELDS):
-            ref, object_id, author, email, date, message = fields[start : start + _EVENT_FIELDS]
-            at, _, offset = date.partition(" ")
-            if at:
-                details = Details(author, email.strip("<>"), int(at), offset, message)
-                found[ref.lstrip("\n").removeprefix("refs/tags/")] = object_id, details
-        return found
-
     def find_refs(self, names: Sequence[str]) -> dict[str, str]:
         """The object ids of those of the named refs or revisions that exist."""
         names = [name for name in names if "\n" not in name]
+        if len(names) <= _FEW and all(name.startswith("refs/") for name in names):
+            there = self.list_ref_ids(*names) if names else {}
+            return {name: there[name] for name in names if name in there}
         lines = self._text("cat-file", "--batch-check=%(objectname)", stdin="".join(f"{name}\n" for name in names))
         found = {name: line for name, line in zip(names, split_lines(lines), strict=True) if " " not in line}
         # For a ref that is not there git takes one of a longer name: refs/tags/refs/heads/main for refs/heads/main.
@@ -288,9 +243,13 @@ class GitRepository(IdentityReader):
         signature = sign(content) if sign else b""
         return self._bytes(*DURABLE, "mktag", stdin=content + signature).decode().strip()
 
-    def write_refs(self, updates: Sequence[RefUpdate]) -> None:
-        """Create and move refs in one transaction: all of them or none, and only from their `old` values."""
-        lines = [
+    def write_refs(self, updates: Sequence[RefUpdate], *, removed: Mapping[str, str] = _NONE) -> None:
+        """Create, move and remove refs in one transaction: all of them or none, and only from their `old` values.
+
+        `removed` are the refs to remove, each with the object that it must still hold.
+        """
+        lines = [f"delete {ref} {old}" for ref, old in removed.items()]
+        lines += [
             f"update {u.ref} {u.new}" + ("" if u.old is None else f" {u.old or '0' * len(u.new)}") for u in updates
         ]
         began = time.time()
@@ -298,7 +257,7 @@ class GitRepository(IdentityReader):
             self._text(*DURABLE, "update-ref", "--stdin", stdin="\n".join(["start", *lines, "prepare", "commit", ""]))
         except GitError as error:
             if error.status < 0:
-                self._release([update.ref for update in updates], began)
+                self._release([*removed, *(update.ref for update in updates)], began)
             raise
 
     def write_symbolic_ref(self, ref: str, target: str) -> None:
@@ -341,6 +300,11 @@ class GitRepository(IdentityReader):
         found = {ref: object_id for object_id, ref in (line.split("\t", 1) for line in lines)}
         return {ref: found[ref] for ref in refs if ref in found}
 
+    def list_remote_ids(self, remote: str, patterns: Sequence[str]) -> dict[str, str]:
+        """The object id of every ref of a configured remote that matches the globs."""
+        lines = split_lines(self._remote_text(remote, "ls-remote", UPLOAD_PACK, "--refs", "--", remote, *patterns))
+        return {ref: object_id for object_id, ref in (line.split("\t", 1) for line in lines)}
+
     def read_remote_head(self, remote: str) -> tuple[str | None, list[str]]:
         """The branch that the HEAD of a configured remote names, None without one that exists; and all its branches."""
         output = self._remote_text(remote, "ls-remote", UPLOAD_PACK, "--symref", "--", remote, "HEAD", "refs/heads/*")
@@ -375,19 +339,3 @@ class GitRepository(IdentityReader):
                 raise
             return answer
         return parse_push(output)
-
-    # Running git
-
-    def _peel(self, listing: str) -> str:
-        """Add the peeled lines to a listing of refs, through all layers; a ref without its object gets none."""
-        lines = split_lines(listing)
-        names = [line.split(" ", 1)[0] for line in lines]
-        asked = "".join(f"{name}^{{}}\n" for name in names)
-        checked = split_lines(self._text("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked))
-        out: list[str] = []
-        for line, name, peeled in zip(lines, names, checked, strict=True):
-            out.append(line)
-            object_id, _, kind = peeled.partition(" ")
-            if kind in ("commit", "tree", "blob") and object_id != name:
-                out.append(f"{object_id} {line.split(' ', 1)[1]}^{{}}")
-        return "\n".join(out)

@@ -6,7 +6,7 @@ import pytest
 
 import gitcellar
 from gitcellar import Cellar, CellarError
-from gitcellar.cellar.moving import fetch_models
+from gitcellar.cellar.fetching import fetch_models
 from gitcellar.cellar.writing import Options
 from gitcellar.policy.judge import RefusedError
 from gitcellar.store.git import GitRepository

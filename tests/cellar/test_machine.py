@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from gitcellar.cellar import writing
 from gitcellar.cellar.claiming import claim, decide
-from gitcellar.cellar.moving import fetch_all
+from gitcellar.cellar.fetching import fetch_all
 from gitcellar.cellar.proving import Proof, verify
 from gitcellar.cellar.reading import open_source, read_state
 from gitcellar.cellar.recalling import recall
@@ -41,7 +41,7 @@ POLICY = """\
 signed: required
 stages:
   staging: {{from: [none, production, archived]}}
-  production: {{from: [staging, archived], exclusive: true, approvals: {{count: 1, roles: {{qa: 1}}}}}}
+  production: {{from: [staging, archived], approvals: {{count: 1, roles: {{qa: 1}}}}}}
   archived: {{from: [staging, production]}}
 people:
   dee@example.com: {{keys: [{dee}]}}
@@ -165,17 +165,13 @@ class Life(RuleBasedStateMachine):
             self.enter(standing[-1], "staging")
 
     def enter(self, version: str, stage: str) -> None:
-        """The version is in the stage; what was there is archived, by the fold or by a tag of its own."""
+        """The version is in the stage; what was there is archived by that alone."""
         self.staged += [version] if stage == "staging" else []
         displaced = self.holds.get(stage)
         self.holds[stage], self.last[version] = version, stage
         self.counter += 1
         self.moment = self.counter if stage == "production" else self.moment
         if displaced is not None and displaced not in self.holds.values():
-            # Only production is exclusive, and writes the tag.
-            if stage == "production":
-                self.counter += 1
-                self.holds["archived"] = displaced
             self.last[displaced] = "archived"
 
     @precondition(lambda self: self.versions)

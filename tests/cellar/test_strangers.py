@@ -14,10 +14,11 @@ from threading import Thread
 import pytest
 
 from gitcellar.cellar.checking import check_index, check_work_tree
+from gitcellar.cellar.fetching import fetch_all
 from gitcellar.cellar.getting import get_checkpoint
 from gitcellar.cellar.health import examine
 from gitcellar.cellar.hooks import judge_pre_receive
-from gitcellar.cellar.moving import fetch_all, fetch_checkpoints
+from gitcellar.cellar.moving import fetch_checkpoints
 from gitcellar.cellar.reading import open_source
 from gitcellar.cellar.tracking import Declaration, add_model
 from gitcellar.core.errors import CellarError

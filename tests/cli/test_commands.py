@@ -126,7 +126,14 @@ def test_every_document_is_what_its_schema_says(live: Bench, tmp_path: Path) -> 
                 "state": "production",
             }
         ],
-        "stages": {"production": {"version": "1.0.1", "tag": "vit-l/projectA#production#1", "commit": commit}},
+        "stages": {
+            "production": {
+                "version": "1.0.1",
+                "tag": "vit-l/projectA#production#1",
+                "commit": commit,
+                "withdrawn": False,
+            }
+        },
         "unratified": {},
         "anomalies": [],
     }

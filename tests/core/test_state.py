@@ -183,3 +183,62 @@ def test_one_malformed_tag_does_not_stop_the_rest() -> None:
     )
     ((name, events),) = parse_listing(listing).items()
     assert [str(v.version) for v in fold_events(name, events).versions] == ["1.0"]
+
+
+# Archived is a state and no slot
+
+
+def stages_of(state: ModelState) -> list[tuple[str, tuple[str, ...], str | None]]:
+    return [(str(held.version), held.stages, held.stage) for held in state.versions]
+
+
+def test_an_archived_version_is_in_no_stage_and_any_number_are_archived() -> None:
+    state = fold(
+        ("@1.0.1", "a"), ("@1.0.2", "b"), ("#staging#1", "a"), ("#production#2", "a"), ("#production#3", "b"),
+        ("#archived#4", "a"), ("#archived#5", "b"),
+    )  # fmt: skip
+    assert holders(state) == {}
+    assert stages_of(state) == [("1.0.1", (), "archived"), ("1.0.2", (), "archived")]
+    assert codes(state) == []
+
+
+def test_a_rollback_of_a_cellar_that_archived_by_tags_leaves_nothing_both_archived_and_live() -> None:
+    """As promotions were written before: a tag for what enters, and one for what was displaced."""
+    state = fold(
+        ("@1.0.1", "a"), ("@1.0.2", "b"),
+        ("#production#1", "a"),
+        ("#production#2", "b"), ("#archived#3", "a"),
+        ("#production#4", "a"), ("#archived#5", "b"),
+    )  # fmt: skip
+    assert holders(state) == {"production": "1.0.1"}
+    assert stages_of(state) == [("1.0.1", ("production",), "production"), ("1.0.2", (), "archived")]
+
+
+def test_a_version_is_archived_once_it_leaves_the_last_stage_that_held_it() -> None:
+    both = [("@1.0.1", "a"), ("@1.0.2", "b"), ("#staging#1", "a"), ("#production#2", "a"), ("#production#3", "b")]
+    assert stages_of(fold(*both))[0] == ("1.0.1", ("staging",), "staging")
+    assert stages_of(fold(*both, ("#staging#4", "b")))[0] == ("1.0.1", (), "archived")
+    assert stages_of(fold(*both, ("#staging!#4", "a")))[0] == ("1.0.1", (), None)
+
+
+def test_what_is_archived_leaves_its_stages_at_another_moment_of_them() -> None:
+    before = [("@1.0.1", "a"), ("@1.0.2", "b"), ("#staging#1", "b"), ("#production#2", "a")]
+    state = fold(*before, ("#archived#3", "a"))
+    assert (state.stage_counter("production"), state.stage_counter("staging")) == (3, 1)
+    assert (state.emptied["production"].tag, holders(state)) == (f"{NAME}#archived#3", {"staging": "1.0.2"})
+
+
+def test_a_version_that_was_archived_may_enter_a_stage_again_or_lose_its_state() -> None:
+    before = [("@1.0.1", "a"), ("#staging#1", "a"), ("#archived#2", "a")]
+    assert stages_of(fold(*before, ("#staging#3", "a"))) == [("1.0.1", ("staging",), "staging")]
+    assert stages_of(fold(*before, ("#archived!#3", "a"))) == [("1.0.1", (), None)]
+
+
+def test_nothing_is_archived_where_no_version_is_registered() -> None:
+    state = fold(("@1.0.1", "a"), ("#p#1", "a"), ("#archived#2", "elsewhere"))
+    assert holders(state) == {"p": "1.0.1"}
+    assert codes(state) == [("unregistered", "#archived#2")]
+
+
+def test_of_two_events_with_one_counter_archiving_comes_last() -> None:
+    assert holders(fold(("@1.0.1", "a"), ("#p#1", "a"), ("#archived#1", "a"))) == {}

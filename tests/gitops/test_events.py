@@ -49,6 +49,7 @@ def test_every_kind_of_event_has_its_type(stocked: Bench) -> None:
     stocked.register("vit-l/base")
     for version in ("1.0", "1.1", "1.0"):
         stocked.assign(f"vit-l/base@{version}", "production")
+    stocked.assign("vit-l/base@1.1", "staging")
     stocked.assign("vit-l/base@1.1", "archived")
     for words in (
         ("claim", "vit-l/base@1.0", "evaluated.again", "--metric", "a=1"),
@@ -65,11 +66,12 @@ def test_every_kind_of_event_has_its_type(stocked: Bench) -> None:
         "base#production#1": "assigned",
         "base#production#2": "assigned",
         "base#production#3": "rolled-back",
-        "base#archived#4": "archived",
-        "base@1.0=evaluated.again#5": "claimed",
-        "base#production!#6": "unassigned",
-        "base@1.1!#7": "withdrawn",
-        "base@deprecated#8": "deprecated",
+        "base#staging#4": "assigned",
+        "base#archived#5": "archived",
+        "base@1.0=evaluated.again#6": "claimed",
+        "base#production!#7": "unassigned",
+        "base@1.1!#8": "withdrawn",
+        "base@deprecated#9": "deprecated",
     }
     event = tell(stocked, "refs/tags/vit-l/base#production#3")
     assert event["id"] == git(stocked.work, "rev-parse", "vit-l/base#production#3")

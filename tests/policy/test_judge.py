@@ -120,6 +120,12 @@ def with_checkpoints(version: str, new: str, **earlier: str) -> Act:
     return replace(project(version, *known), checkpoint=Digest(new * 64, 1), alike=alike)
 
 
+def with_checkpoints_withdrawn(version: str, withdrawn: str) -> Act:
+    """A registration of the weights of a version that was withdrawn."""
+    act = replace(project(version, withdrawn, f"{withdrawn}!#1"), checkpoint=Digest("a" * 64, 1))
+    return replace(act, alike=(parse_version(withdrawn),))
+
+
 def pushed(act: Act, *, kind: str = "tag", field: str | None = None, target: str = "commit") -> Act:
     """The same act as tags that exist already, with something odd about them."""
     tags = tuple(
@@ -201,6 +207,7 @@ PEOPLED = ModelRules(
     ),
 )
 QUORUM = ModelRules(policy_changes=Approvals(2, {"qa": 1}, ()), people=PEOPLED.people)
+PROMOTER_ALONE = replace(PEOPLED, stages={"production": StageRules(approvals=Approvals(1, excluded=("promoter",)))})
 SIGNED = ModelRules(signed=True, people=PEOPLED.people)
 
 
@@ -362,6 +369,13 @@ ALLOWED: dict[str, Judged] = {
     "a freeze that is over": frozen("**", until="2026-11-20"),
     "back into a frozen stage": frozen("**", after=("#staging#1", "#staging!#2")),
     "put away though withdrawn": assignment("archived", "@1.0", "#staging#1", "@1.0!#2"),
+    "a registration by somebody known, where a stage asks for the author": replace(
+        registration("vit-l/base", "1.0", rules=PEOPLED), signer=Signer("dee")
+    ),
+    "a registration by nobody, where only the promoter may not approve": replace(
+        registration("vit-l/base", "1.0", rules=PROMOTER_ALONE), signer=NOBODY
+    ),
+    "the weights of a version that was withdrawn": with_checkpoints_withdrawn("1.2.2", "1.2.1"),
     "three tags together": replace(assignment("staging", "@1.0"), beside=2),
     "many registrations together": replace(registration("vit-l/base", "1.0"), beside=999),
     "a reserved word within a part": registration("vit-l/console", "1.0.0", rules=SEMVER),
@@ -499,6 +513,20 @@ REFUSED: dict[str, tuple[Judged, list[str]]] = {
     "an event that nobody signed": (
         replace(registration("vit-l/base", "1.0", rules=SIGNED), signer=NOBODY),
         ["A001 vit-l/base@1.0: it is not signed"],
+    ),
+    "a registration by nobody, where a stage asks for the author": (
+        replace(registration("vit-l/base", "1.0", rules=PEOPLED), signer=NOBODY),
+        ["A010 vit-l/base@1.0: it is not signed, and its author may not approve it for production"],
+    ),
+    "an author whom nobody knows": (
+        replace(promoted("cy", "ada", "ben"), author=NOBODY),
+        [
+            "A010 vit-l/base#production#1: the registration of 1.0 is not signed, and its author may not approve",
+        ],
+    ),
+    "a new version where a withdrawn one stands": (
+        registration("vit-l/base", "1.1", "1.0", "1.0!#1", at=f"{0:040d}"),
+        ["V005 vit-l/base@1.1: 1.0 is registered at 0000000 already, and was withdrawn"],
     ),
     "an event outside the chain": (
         chained(False),

@@ -18,7 +18,7 @@ from gitcellar.policy.plan import (
     plan_unassign,
     plan_withdraw,
 )
-from gitcellar.policy.settings import DEFAULT_STAGES, ModelRules, StageRules
+from gitcellar.policy.settings import ModelRules
 from tests.policy.test_judge import SEMVER, state_of
 
 ENTRY = Entry(path="m", base="vit-l/base@1.2")
@@ -49,11 +49,11 @@ def stage_history(*holders: int) -> ModelState:
 
 def test_a_rollback_to_a_version_needs_one_that_held_the_stage() -> None:
     state = stage_history(0, 1, 2)
-    assert plan_rollback(state, ModelRules(), "production", parse_version("1.0")).tags[0].target == at(0)
-    assert plan_rollback(state, ModelRules(), "production", parse_version("1.2")).tags == ()
+    assert plan_rollback(state, "production", parse_version("1.0")).tags[0].target == at(0)
+    assert plan_rollback(state, "production", parse_version("1.2")).tags == ()
     for version in ("1.3", "7.0"):
         with pytest.raises(NotFoundError, match=f"vit-l/base {version} never held production"):
-            plan_rollback(state, ModelRules(), "production", parse_version(version))
+            plan_rollback(state, "production", parse_version(version))
 
 
 def test_registering_counts_on() -> None:
@@ -112,7 +112,7 @@ def test_assigning_takes_the_next_counter() -> None:
     state = stage_history(0, 1)
     held = state.find(parse_version("1.2"))
     assert held is not None
-    plan = plan_assign(state, ModelRules(), held, "staging")
+    plan = plan_assign(state, held, "staging")
     assert (tags(plan), plan.tags[0].target) == (["vit-l/base#staging#3"], at(2))
 
 
@@ -120,7 +120,7 @@ def test_assigning_what_is_there_is_nothing_to_do() -> None:
     state = stage_history(0, 1)
     held = state.find(parse_version("1.1"))
     assert held is not None
-    assert plan_assign(state, ModelRules(), held, "production").tags == ()
+    assert plan_assign(state, held, "production").tags == ()
 
 
 def test_a_stage_is_emptied_once() -> None:
@@ -151,32 +151,26 @@ def test_a_rollback_goes_back_in_what_the_stage_held(holders: tuple[int, ...], b
     state = stage_history(*holders)
     if back_to is None:
         with pytest.raises(NotFoundError):
-            plan_rollback(state, ModelRules(), "production")
+            plan_rollback(state, "production")
     else:
-        plan = plan_rollback(state, ModelRules(), "production")
+        plan = plan_rollback(state, "production")
         assert plan.tags[0].target == at(back_to)
         counter = len(holders) + 1
-        assert tags(plan) == [f"vit-l/base#production#{counter}", f"vit-l/base#archived#{counter + 1}"]
-        assert plan.tags[1].target == at(holders[-1])
+        assert tags(plan) == [f"vit-l/base#production#{counter}"]
 
 
-@pytest.mark.parametrize(
-    ("stages", "before", "archives"),
-    [
-        (DEFAULT_STAGES, (), True),
-        ({"production": StageRules(exclusive=True)}, (), False),
-        ({"production": StageRules(exclusive=True), "archived": StageRules(("staging",))}, (), False),
-        ({"production": StageRules(), "archived": StageRules()}, (), False),
-        (DEFAULT_STAGES, ("#staging#2",), False),
-    ],
-    ids=["by default", "no such stage", "not entered from there", "not exclusive", "still held by another stage"],
-)
-def test_what_an_exclusive_stage_held_is_archived(
-    stages: dict[str, StageRules], before: tuple[str, ...], archives: bool
-) -> None:
-    state = state_of("vit-l/base", "@1.0", "@1.1", "#production#1", *before)
-    plan = plan_assign(state, ModelRules(stages=stages), state.versions[1], "production")
-    assert [p.fact.stage for p in plan.tags] == ["production", "archived"][: 1 + archives]  # type: ignore[union-attr]
+def test_to_archive_is_one_tag_and_nothing_where_it_is_so() -> None:
+    state = state_of("vit-l/base", "@1.0", "#staging#1", "#production#2")
+    assert tags(plan_assign(state, state.versions[0], "archived")) == ["vit-l/base#archived#3"]
+    archived = state_of("vit-l/base", "@1.0", "#staging#1", "#archived#2")
+    assert plan_assign(archived, archived.versions[0], "archived").tags == ()
+
+
+def test_archived_is_neither_emptied_nor_rolled_back() -> None:
+    state = state_of("vit-l/base", "@1.0", "#staging#1", "#archived#2")
+    for plan in (plan_unassign, plan_rollback):
+        with pytest.raises(InvalidError, match="archived is a state and no stage: 1.0 of vit-l/base is archived"):
+            plan(state, "archived")
 
 
 def test_a_rollback_passes_over_what_was_withdrawn() -> None:
@@ -184,11 +178,9 @@ def test_a_rollback_passes_over_what_was_withdrawn() -> None:
 
     state = stage_history(0, 1, 2)
     withdrawn = state_of("vit-l/base", "@1.1!#9").events
-    assert plan_rollback(fold_events(state.name, [*state.events, *withdrawn]), ModelRules(), "production").tags[
-        0
-    ].target == at(0)
+    assert plan_rollback(fold_events(state.name, [*state.events, *withdrawn]), "production").tags[0].target == at(0)
 
 
 def test_a_rollback_of_a_stage_that_held_nothing_is_told() -> None:
     with pytest.raises(NotFoundError, match="nothing that still stands held production"):
-        plan_rollback(state_of("vit-l/base", "@1.0"), ModelRules(), "production")
+        plan_rollback(state_of("vit-l/base", "@1.0"), "production")

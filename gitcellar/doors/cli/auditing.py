@@ -27,7 +27,15 @@ from gitcellar.doors.cli.options import (
     optional_model,
     reader,
 )
-from gitcellar.doors.cli.output import print_json, print_plain, print_table, print_text, say, say_unratified
+from gitcellar.doors.cli.output import (
+    print_json,
+    print_plain,
+    print_table,
+    print_text,
+    say,
+    say_unratified,
+    say_withdrawn,
+)
 from gitcellar.store.environment import read_now
 
 _DAY = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
@@ -83,6 +91,7 @@ def audit(
     """
     name = parse_model_name(model) if model else None
     found = read_audit(find_repository(context), name, since=_seconds(since), until=_seconds(until))
+    say_withdrawn(found.states)
     say_unratified(found.states)
     document = _document(found)
     if as_json or form == "json":
@@ -211,6 +220,11 @@ def _document(found: Audit) -> AuditDocument:
     return {
         "schema": SCHEMA,
         "events": events,
+        "live_withdrawn": [
+            {"model": state.name.text, "version": str(version), "stage": stage}
+            for state in found.states
+            for stage, version in state.live_withdrawn.items()
+        ],
         "exceptions": [
             {
                 "rule": e.rule,

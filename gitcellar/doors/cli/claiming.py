@@ -284,7 +284,7 @@ def _brief(passage: Passage) -> None:
 def _say_missing(standing: Standing) -> None:
     if standing.tally is None:
         return
-    for missing in standing.tally.missing:
+    for missing in standing.tally.lacking:
         say("Missing", missing)
     if standing.tally.met:
         say("Approved", f"{standing.model} {standing.version} has the approvals that {standing.stage} asks for")
@@ -316,7 +316,7 @@ def _claims_document(standing: Standing, rows: list[ClaimRow]) -> ClaimsDocument
         "version": str(standing.version),
         "stage": standing.stage,
         "approved": standing.tally.met if standing.tally else None,
-        "missing": list(standing.tally.missing) if standing.tally else [],
+        "missing": list(standing.tally.lacking) if standing.tally else [],
         "claims": rows,
     }
 

@@ -1,75 +1,20 @@
-"""The verbs that move: get, push, fetch. May import click, cellar and this door's output and options."""
+"""The verbs that move tags, tips and checkpoints between a clone and its remote: push, fetch."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from gitcellar.cellar.getting import get_checkpoint
-from gitcellar.cellar.moving import Moved, fetch_all, fetch_checkpoints, find_parcels, push_models
+from gitcellar.cellar.fetching import Moved, fetch_all
+from gitcellar.cellar.moving import fetch_checkpoints, find_parcels, push_models
 from gitcellar.cellar.reading import read_cellar
-from gitcellar.cellar.rows import SCHEMA, GetDocument, MoveDocument
+from gitcellar.cellar.rows import SCHEMA, MoveDocument
 from gitcellar.core.names import parse_model_name
-from gitcellar.core.references import parse_reference
 from gitcellar.doors.cli.options import (
     as_json,
     find_repository,
-    find_source,
-    from_repository,
     in_path,
-    reference_argument,
 )
-from gitcellar.doors.cli.output import bar, human_size, print_json, print_line, say
-
-
-@click.command()
-@reference_argument
-@click.option("-o", "--output", metavar="PATH", help="Where to put it; by default its own name in this folder.")
-@click.option("-f", "--force", is_flag=True, help="Replace what is there, once the new content is whole.")
-@from_repository
-@as_json
-@in_path
-@click.pass_context
-def get(context: click.Context, ref: str, output: str | None, force: bool, repo: str | None, as_json: bool) -> None:
-    """Download a checkpoint, verified.
-
-    Its sha256 is held against the one that its registration recorded; what does not match is not delivered.
-
-    \b
-    Examples:
-      gitcellar get 'vit-l/projectA#production'
-      gitcellar get vit-l/base@latest -o base.safetensors
-      gitcellar get 'vit-l/projectA#production' --repo https://example.com/cellar.git -o models/
-    """
-    reference = parse_reference(ref)
-    delivered = get_checkpoint(
-        find_source(context, repo),
-        reference,
-        to=Path(context.obj, output) if output else Path(context.obj),
-        replace=force,
-        progress=bar,
-    )
-    digest = delivered.digest
-    if as_json:
-        document: GetDocument = {
-            "schema": SCHEMA,
-            "model": reference.model.text,
-            "version": str(delivered.version.version),
-            "tag": delivered.version.tag,
-            "commit": delivered.version.commit,
-            "path": str(delivered.path),
-            "checkpoint": {"sha256": digest.sha256, "size": digest.size},
-            "verified": delivered.recorded is not None,
-        }
-        print_json(document)
-        return
-    print_line(str(delivered.path))
-    say("Got", f"{reference.model} {delivered.version.version}, {human_size(digest.size)}, sha256:{digest.sha256}")
-    if delivered.recorded is None:
-        say("Warning", "its registration recorded no sha256, so nothing proves that these are the registered weights")
-    if delivered.version.withdrawn:
-        say("Warning", f"{reference.model} {delivered.version.version} was withdrawn")
+from gitcellar.doors.cli.output import print_json, print_line, say
 
 
 @click.command()
@@ -90,14 +35,12 @@ def push(context: click.Context, models: tuple[str, ...], dry_run: bool, remote:
       gitcellar push vit-l/projectA --remote upstream
     """
     repository = find_repository(context)
-    from gitcellar.cellar.policies import read_policy  # here, for get must not wait for it
-
     names = [parse_model_name(name) for name in models]
     if dry_run:
         parcels = find_parcels(repository, remote, names)
         moved = Moved(tuple(tag for parcel in parcels for tag in parcel.names), 0)
     else:
-        moved = push_models(repository, remote, names, coordinated=read_policy(repository, remote).content.coordination)
+        moved = push_models(repository, remote, names)
     document = MoveDocument(schema=SCHEMA, tags=list(moved.tags), checkpoints=moved.checkpoints)
     _report(document, as_json, f"to {remote}", done="Would move" if dry_run else "Moved")
 

@@ -63,6 +63,13 @@ def say_unratified(states: Iterable[ModelState]) -> None:
             say("Warning", f"{stage} of {state.name} was entered by broken glass, and nobody has ratified it: {tag}")
 
 
+def say_withdrawn(states: Iterable[ModelState]) -> None:
+    """Warn of withdrawn versions that stages still hold: loud, until they are replaced or taken out."""
+    for state in states:
+        for stage, version in state.live_withdrawn.items():
+            say("Warning", f"{stage} of {state.name} holds {version}, which was withdrawn")
+
+
 def confirm(question: str) -> bool:
     """Ask on the terminal, and take anything but yes for no."""
     return click.confirm(one_line(question), err=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, time, timezone
 
 import click
@@ -12,7 +12,15 @@ from gitcellar.core.names import parse_model_name
 from gitcellar.core.references import find_referenced, parse_reference
 from gitcellar.core.state import ModelState
 from gitcellar.doors.cli.options import find_source, optional_model, reader, reference_argument
-from gitcellar.doors.cli.output import print_json, print_line, print_plain, print_table, say, say_unratified
+from gitcellar.doors.cli.output import (
+    print_json,
+    print_line,
+    print_plain,
+    print_table,
+    say,
+    say_unratified,
+    say_withdrawn,
+)
 
 _at_moment = click.option(
     "--at",
@@ -49,14 +57,14 @@ def show(
         print_json(rows.show_document(states))
     elif model is not None:
         _show_model(states[0], as_plain)
-        say_unratified(states)
+        _say_alarms(states)
     elif as_plain:
         print_plain([_overview(state) for state in states])
-        say_unratified(states)
+        _say_alarms(states)
     elif states:
         print_table(("model", "latest", "stages", "versions", ""), [_overview_row(state) for state in states])
         _warn(states)
-        say_unratified(states)
+        _say_alarms(states)
         if source.is_shallow():
             say("Warning", "this clone is shallow, so tags are missing here; bring them with: git fetch --tags")
     else:
@@ -134,12 +142,13 @@ def resolve(
         held = find_referenced(reference, state)
     if as_json:
         print_json(rows.resolve_document(reference.model, held))
-        return
-    line = [f"{reference.model}@{held.version}", held.commit, held.tag]
-    print_plain([[*line, ",".join(held.stages)] if as_plain else line])
+    else:
+        line = [f"{reference.model}@{held.version}", held.commit, held.tag]
+        print_plain([[*line, ",".join(held.stages)] if as_plain else line])
     if held.withdrawn:
         say("Warning", f"{reference.model} {held.version} was withdrawn")
-    say_unratified([state])
+    if not as_json:
+        say_unratified([state])
 
 
 @click.command()
@@ -161,16 +170,23 @@ def describe(context: click.Context, ref: str, repo: str | None, as_json: bool, 
 
     description = read_description(find_source(context, repo), parse_reference(ref))
     document = describe_document(description)
+    lines = describe_lines(document)
+    width = max(len(label) for label, _ in lines)
     if as_json:
         print_json(document)
-        return
-    lines = describe_lines(document)
-    if as_plain:
+    elif as_plain:
         print_plain(lines)
-        return
-    width = max(len(label) for label, _ in lines)
-    for label, value in lines:
-        print_line(f"{label:<{width}}  {value}")
+    else:
+        for label, value in lines:
+            print_line(f"{label:<{width}}  {value}")
+    if document["withdrawn"]:
+        live = f" and is live in {', '.join(document['stages'])}" if document["stages"] else ""
+        say("Warning", f"{document['model']} {document['version']} was withdrawn{live}")
+
+
+def _say_alarms(states: Sequence[ModelState]) -> None:
+    say_withdrawn(states)
+    say_unratified(states)
 
 
 def _seconds(moment: datetime) -> int:
@@ -196,6 +212,7 @@ def _overview_row(state: ModelState) -> tuple[str, ...]:
 
 def _remarks(state: ModelState) -> list[str]:
     remarks = ["deprecated"] if state.deprecated else []
+    remarks += [f"withdrawn={stage}" for stage in state.live_withdrawn]
     return [*remarks, f"anomalies={len(state.anomalies)}"] if state.anomalies else remarks
 
 

@@ -1,4 +1,4 @@
-"""The verbs that write events: register, assign, unassign, rollback, withdraw, recall, deprecate.
+"""The verbs that write events: register, assign, archive, unassign, rollback, withdraw, recall, deprecate.
 
 May import click, cellar and this door's output and options.
 """
@@ -10,15 +10,17 @@ from typing import Literal
 import click
 
 from gitcellar.cellar import claiming, writing
+from gitcellar.cellar.reading import read_state
 from gitcellar.cellar.rows import AffectedRow, RecallDocument
 from gitcellar.cellar.writing import Options
 from gitcellar.core.errors import NO, InvalidError
 from gitcellar.core.names import parse_model_name, parse_stage_name
 from gitcellar.core.references import Reference, parse_reference
+from gitcellar.core.state import ARCHIVED
 from gitcellar.core.versions import parse_version
 from gitcellar.doors.cli.acting import act_document, report_act, writer
 from gitcellar.doors.cli.options import find_repository, model_argument, reference_argument
-from gitcellar.doors.cli.output import human_size, print_json, print_line, say
+from gitcellar.doors.cli.output import human_size, print_json, print_line, say, say_withdrawn
 from gitcellar.policy.judge import RefusedError
 
 
@@ -91,8 +93,8 @@ def assign(
 ) -> None:
     """Put a version into a stage.
 
-    REF is a model, for its latest version, or any REF. What an exclusive stage held is archived in the same act.
-    `promote` is another name for it.
+    REF is a model, for its latest version, or any REF. What the stage held is archived by that, unless another
+    stage holds it too. `promote` is another name for it.
 
     \b
     Examples:
@@ -120,6 +122,25 @@ def assign(
 promote = click.Command(
     "promote", params=assign.params, callback=assign.callback, help=assign.help, short_help="The same as assign."
 )
+
+
+@click.command()
+@reference_argument
+@writer
+@click.pass_context
+def archive(context: click.Context, ref: str, options: Options, as_json: bool) -> None:
+    """Archive a version.
+
+    It is taken out of every stage that holds it. Archived is a state and no stage: any number of versions may be
+    archived, and a version that is displaced from its last stage is archived by that alone.
+
+    \b
+    Examples:
+      gitcellar archive vit-l/projectA@1.2.3 --push -m "Replaced by 1.3.1."
+      gitcellar archive 'vit-l/projectA#staging' --dry-run
+    """
+    outcome = writing.assign(find_repository(context), parse_reference(ref), ARCHIVED, options=options)
+    report_act(outcome, options, as_json=as_json)
 
 
 @click.command()
@@ -193,8 +214,10 @@ def withdraw(context: click.Context, ref: str, options: Options, as_json: bool) 
     reference = parse_reference(ref)
     if reference.version is None:
         raise InvalidError(f"{ref!r} is not one version", hint=f"name it: gitcellar withdraw {reference.model}@VERSION")
-    outcome = writing.withdraw(find_repository(context), reference, options=options)
+    repository = find_repository(context)
+    outcome = writing.withdraw(repository, reference, options=options)
     report_act(outcome, options, as_json=as_json)
+    say_withdrawn([read_state(repository, reference.model)])
 
 
 @click.command()

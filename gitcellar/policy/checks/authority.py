@@ -4,13 +4,14 @@ May import core and the rest of policy but judge and config.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from gitcellar.core.events import BYPASSED, RATIFIED, Assigned, Claimed, Fact
+from gitcellar.core.events import BYPASSED, RATIFIED, Assigned, Claimed, Fact, Registered
 from gitcellar.policy.approvals import Tally, count_approvals, find_claim_fault, find_lacking
 from gitcellar.policy.change import Act, ProposedRef, ProposedTag
 from gitcellar.policy.people import NOBODY
 from gitcellar.policy.rules import Check, Rule, Violation
-from gitcellar.policy.settings import ModelRules, StageRules
+from gitcellar.policy.settings import AUTHOR, PROMOTER, ModelRules, StageRules
 
 A001 = Rule(
     "A001",
@@ -92,19 +93,32 @@ A009 = Rule(
 
 What to do: delete the tag here (git tag -d NAME), and let gitcellar write and sign it.""",
 )
+A010 = Rule(
+    "A010",
+    "a version's author is known where a stage asks for it",
+    """Where the approvals of a stage say `not: [author]`, the author's own approval does not count. Without a signature
+of one of the policy's `people:` it is not known who the author is, so the version could never enter that stage. An
+unsigned registration is therefore refused at once.
+
+What to do: sign the registration, as `gitcellar rule A001` says. A version that is registered already without a
+signature is withdrawn, and the same checkpoint is registered again, at a new commit and by somebody who signs:
+`gitcellar withdraw REF`, `git commit --allow-empty`, `gitcellar register MODEL --sign`.""",
+)
 _KEY_HINT = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub; have it listed in people:"
 
 
 def asks_who(fact: Fact, rules: ModelRules) -> bool:
     """Whether it matters who writes an event."""
+    if isinstance(fact, Registered):
+        return rules.signed or rules.author_stage is not None
     stage = rules.stages.get(fact.stage) if isinstance(fact, Assigned) else None
     return rules.signed or bool(stage and stage.asks_who) or (isinstance(fact, Claimed) and bool(rules.people))
 
 
 def check_signed(act: Act) -> Iterable[Violation]:
-    fault = (act.signer or NOBODY).fault
-    for proposed in act.tags if act.rules.signed and fault is not None else ():
-        yield A001.violation(act.tag_of(proposed), f"it {fault}", hint=_KEY_HINT)
+    signer = act.signer or NOBODY
+    for proposed in act.tags if act.rules.signed and signer.fault is not None else ():
+        yield A001.violation(act.tag_of(proposed), f"it {signer.fault}", hint=signer.hint or _KEY_HINT)
 
 
 def check_assigner(act: Act) -> Iterable[Violation]:
@@ -118,17 +132,33 @@ def check_assigner(act: Act) -> Iterable[Violation]:
         if wanted and not act.rules.people.fits(signer.principal, wanted):
             said = f"{signer.principal} assigns it" if signer.principal else f"it {signer.fault}"
             message = f"{said}, and only {' or '.join(wanted)} may"
-            yield A002.violation(act.tag_of(proposed), message, hint=None if signer.principal else _KEY_HINT)
+            hint = None if signer.principal else signer.hint or _KEY_HINT
+            yield A002.violation(act.tag_of(proposed), message, hint=hint)
 
 
 def check_approvals(act: Act) -> Iterable[Violation]:
-    for proposed, stage, rules in _entries(act):
-        if find_bypass(act, proposed) or _comes_back(act, proposed, rules):
-            continue
-        tally = tally_of(act, proposed, stage, rules)
+    for proposed, stage, tally in _tallies(act):
         hint = f"gitcellar claims {act.model}@{act.state.at_commit.get(proposed.target)} --for {stage}"
-        for missing in tally.missing if tally else ():
+        for missing in tally.missing:
             yield A003.violation(act.tag_of(proposed), missing, hint=hint)
+        if PROMOTER in tally.unknown:
+            hint = (act.signer or NOBODY).hint or _KEY_HINT
+            yield replace(A003.violation(act.tag_of(proposed), tally.unknown[PROMOTER], hint=hint), waits=False)
+
+
+def check_author(act: Act) -> Iterable[Violation]:
+    signer, stage = act.signer or NOBODY, act.rules.author_stage
+    # Where everything is signed A001 says it.
+    if stage is not None and signer.principal is None and not act.rules.signed:
+        for proposed, _ in act.registrations:
+            message = f"it {signer.fault}, and its author may not approve it for {stage}"
+            yield A010.violation(act.tag_of(proposed), message, hint=signer.hint or _KEY_HINT)
+    for proposed, _, tally in _tallies(act):
+        if AUTHOR in tally.unknown:
+            version = act.state.at_commit.get(proposed.target)
+            anew = f"git commit --allow-empty -m 'Register {act.model} again' && gitcellar register {act.model} --sign"
+            hint = f"gitcellar withdraw {act.model}@{version} && {anew}"
+            yield A010.violation(act.tag_of(proposed), tally.unknown[AUTHOR], hint=hint)
 
 
 def check_claims(act: Act) -> Iterable[Violation]:
@@ -146,7 +176,7 @@ def check_claims(act: Act) -> Iterable[Violation]:
         kind, _, stage = proposed.fact.claim.partition(".")
         wanted = act.rules.stages[stage].approvals if kind == RATIFIED else None
         if wanted is not None:
-            for missing in count_approvals(stage, wanted, hearing).missing:
+            for missing in count_approvals(stage, wanted, hearing).lacking:
                 yield A003.violation(tag, missing, hint=f"gitcellar approve {act.model}@VERSION --for {stage}")
 
 
@@ -192,6 +222,15 @@ def tally_of(act: Act, proposed: ProposedTag, stage: str, rules: StageRules) -> 
     if rules.approvals is None or version is None:
         return None
     return count_approvals(stage, rules.approvals, act.hearing(version))
+
+
+def _tallies(act: Act) -> Iterable[tuple[ProposedTag, str, Tally]]:
+    """The approvals of each version that would enter a stage which asks for them."""
+    for proposed, stage, rules in _entries(act):
+        if not find_bypass(act, proposed) and not _comes_back(act, proposed, rules):
+            tally = tally_of(act, proposed, stage, rules)
+            if tally is not None:
+                yield proposed, stage, tally
 
 
 def _entries(act: Act) -> Iterable[tuple[ProposedTag, str, StageRules]]:
@@ -250,5 +289,6 @@ ACT_CHECKS: tuple[Check[Act], ...] = (
     Check(A005, check_mended),
     Check(A007, check_chained),
     Check(A009, check_forged),
+    Check(A010, check_author),
 )
 REF_CHECKS: tuple[Check[ProposedRef], ...] = (Check(A006, check_policy), Check(A008, check_branch))

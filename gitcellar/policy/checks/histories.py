@@ -6,6 +6,7 @@ May import core and the rest of policy but judge and config.
 from collections.abc import Iterable
 
 from gitcellar.core.events import Assigned, Unassigned
+from gitcellar.core.state import ARCHIVED
 from gitcellar.policy.change import NOT_READ, Act, Arrival, ProposedHistory, ProposedTag, PushSize
 from gitcellar.policy.rules import Check, Rule, Violation
 from gitcellar.policy.settings import Aged, ModelRules
@@ -90,7 +91,12 @@ def check_size(size: PushSize) -> Iterable[Violation]:
 
 
 def starts_clock_of(stage: str, rules: ModelRules) -> bool:
-    """Whether a gate or a right counts the time since a version entered or left a stage."""
+    """Whether a gate or a right counts the time since a version entered or left a stage.
+
+    To archive a version takes it out of whatever holds it.
+    """
+    if stage == ARCHIVED:
+        return any(each.comes_back for each in rules.stages.values())
     own = rules.stages.get(stage)
     gates = [gate for each in rules.stages.values() for gate in each.gates]
     return bool(own and own.comes_back) or any(isinstance(gate, Aged) and gate.stage == stage for gate in gates)

@@ -32,7 +32,8 @@ L003 = Rule(
     "L003",
     "a new version has new weights",
     """The very same checkpoint under a second version would make applications update for nothing, and approvals
-count for weights that were never looked at under that number. The digests that registrations record are compared.
+count for weights that were never looked at under that number. The digests that registrations record are compared. A
+version that was withdrawn does not count: its checkpoint may be registered again.
 
 What to do: put the version that has this checkpoint where it is wanted: gitcellar assign MODEL@VERSION STAGE.""",
 )
@@ -79,7 +80,7 @@ def check_same_checkpoint(act: Act) -> Iterable[Violation]:
     for proposed, registered in act.registrations:
         for version, digest in _find_same(act):
             # A release candidate becomes the final version by standing the test unchanged.
-            if version.final != registered.final:
+            if version.final != registered.final and version not in act.state.withdrawn:
                 yield L003.violation(
                     act.tag_of(proposed),
                     f"{version} has the very same checkpoint, {digest}",

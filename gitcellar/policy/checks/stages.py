@@ -18,7 +18,8 @@ S001 = Rule(
     "S001",
     "a stage is one that the policy knows",
     """Whatever deploys asks for a stage by its name, so a misspelled stage would deploy nothing and say nothing.
-The default stages are staging, production and archived; `stages:` in gitcellar.yaml names a cellar's own.
+The default stages are staging and production; `stages:` in gitcellar.yaml names a cellar's own. `archived` is the
+state of a version that no stage holds any more, and known everywhere.
 
 What to do: use a stage of the policy, or add yours to `stages:` in gitcellar.yaml.""",
 )
@@ -89,7 +90,7 @@ MOST_TAGS = 3
 
 def check_known(act: Act) -> Iterable[Violation]:
     for proposed in act.tags:
-        if isinstance(proposed.fact, Assigned) and proposed.fact.stage not in act.rules.stages:
+        if isinstance(proposed.fact, Assigned) and proposed.fact.stage not in (*act.rules.stages, ARCHIVED):
             stage = proposed.fact.stage
             known = ", ".join(act.rules.stages)
             yield S001.violation(

@@ -171,10 +171,12 @@ def check_commit(act: Act) -> Iterable[Violation]:
             continue
         if other.prerelease and not version.prerelease and other.final == version:
             continue
+        was, hint = "", "commit the new checkpoint and its entry, then register there"
+        if other in act.state.withdrawn:
+            was = ", and was withdrawn"
+            hint = f"git commit --allow-empty -m 'Register {act.model} again' && gitcellar register {act.model}"
         yield V005.violation(
-            act.tag_of(proposed),
-            f"{other} is registered at {proposed.target[:7]} already",
-            hint="commit the new checkpoint and its entry, then register there",
+            act.tag_of(proposed), f"{other} is registered at {proposed.target[:7]} already{was}", hint=hint
         )
 
 
