@@ -22,7 +22,7 @@ from gitcellar.cellar.own_signature import plan_signature
 from gitcellar.cellar.policies import ask_protected, read_policy, read_policy_of
 from gitcellar.cellar.reading import detail_events, unknown_model
 from gitcellar.cellar.snapshots import Snapshot, read_snapshot
-from gitcellar.core.chain import PREVIOUS
+from gitcellar.core.chain import PREVIOUS, read_links
 from gitcellar.core.claims import format_statement
 from gitcellar.core.declared import manifest_files
 from gitcellar.core.digests import Digest
@@ -232,7 +232,7 @@ class _Act:
             raise RefusedError(verdict)
         created = bool(plan.tags) and not self.options.dry_run
         tip = tips[self.model].ours
-        previous = _find_previous(snapshot, tip)
+        previous = tip if tip is not None and rules.coordination else _find_last(snapshot)
         if plan.tags:
             require_whole(self.repository, self.model, previous, tips[self.model].theirs, snapshot.details)
         written = self.make_tags(act, plan, previous, snapshot, own.key) if created else ()
@@ -317,12 +317,14 @@ class _Act:
         return Outcome(self.model, plan.subject, plan.version, plan.stage, tags, commit, checkpoint, created, pushed)
 
 
-def _find_previous(snapshot: Snapshot, tip: str | None) -> str | None:
-    """The event that the next one follows: the tip, or the last one where there is no tip."""
-    if tip is not None or not snapshot.state.events:
-        return tip
-    ordered = detail_events(snapshot.state, snapshot.details)
-    return ordered[-1].event.object_id if ordered else None
+def _find_last(snapshot: Snapshot) -> str | None:
+    """The event that the next one follows where no tip says it: the last one that no other follows already."""
+    if not snapshot.state.events:
+        return None
+    links = read_links({object_id: found.message for object_id, found in snapshot.details.values()})
+    followed = set(links.values())
+    ordered = [detailed.event.object_id for detailed in detail_events(snapshot.state, snapshot.details)]
+    return next((object_id for object_id in reversed(ordered) if object_id not in followed), None)
 
 
 def _trailers(proposed: ProposedTag, act: Act, previous: str | None) -> list[tuple[str, str]]:
