@@ -14,7 +14,6 @@ from gitcellar.cellar.judging import gather_act
 from gitcellar.cellar.policies import read_policy
 from gitcellar.cellar.reading import read_version
 from gitcellar.core.contract import Difference, compare_contracts
-from gitcellar.core.errors import NotFoundError, did_you_mean
 from gitcellar.core.events import Assigned
 from gitcellar.core.names import ModelName
 from gitcellar.core.references import Reference
@@ -23,6 +22,7 @@ from gitcellar.policy.change import Act, Change, Declaration, ProposedTag
 from gitcellar.policy.gates import Weighed, find_metrics, weigh_gates
 from gitcellar.policy.judge import judge
 from gitcellar.policy.plan import Plan
+from gitcellar.policy.stage_names import unknown_stage
 from gitcellar.store.environment import read_now
 from gitcellar.store.git import GitRepository
 
@@ -56,8 +56,7 @@ def weigh_passage(repository: GitRepository, reference: Reference, stage: str, *
     """Hold the version that a reference means against a stage. Raise NotFoundError for a stage of no policy."""
     rules = read_policy(repository, remote).rules_of(reference.model)
     if stage not in rules.stages:
-        hint = did_you_mean(stage, rules.stages) or f"there are: {', '.join(rules.stages)}"
-        raise NotFoundError(f"{reference.model} has no stage {stage!r} by the policy", hint=hint)
+        raise unknown_stage(f"{reference.model} has no stage {stage!r} by the policy", stage, rules.stages)
     state, held = read_version(repository, reference)
     proposed = ProposedTag(state.name, Assigned(stage, state.next_counter), held.commit)
     plan = Plan(state.name, f"Assign {held.version} to {stage}", held.version, stage, (proposed,))

@@ -139,7 +139,7 @@ def assign(repository: GitRepository, reference: Reference, stage: str, *, optio
 
 def unassign(repository: GitRepository, model: ModelName, stage: str, *, options: Options = DEFAULT) -> Outcome:
     """Empty a stage."""
-    return act_on(repository, model, lambda state, _: plan_unassign(state, stage), options)
+    return act_on(repository, model, lambda state, rules: plan_unassign(state, rules, stage), options)
 
 
 def rollback(

@@ -111,6 +111,14 @@ class Policy:
             for number, f in enumerate(self.content.freezes)
         )
 
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """The stages of any model: those that a section names, and the default ones where the top names none."""
+        said = [setting for setting in self.settings() if setting.key == "stages"]
+        named = [stage for setting in said for stage in setting.value]
+        default = () if any(setting.match == "**" for setting in said) else DEFAULT_STAGES
+        return tuple(dict.fromkeys([*default, *named]))
+
     def settings_of(self, model: ModelName | None) -> dict[str, Setting]:
         """What applies to a model, by key, and who said so; of None what applies where no model is named."""
         settings = {key: Setting(key, value, None) for key, value in _DEFAULTS.items()}

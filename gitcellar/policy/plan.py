@@ -21,12 +21,13 @@ from gitcellar.core.events import (
 )
 from gitcellar.core.manifest import Contract, Entry
 from gitcellar.core.names import ModelName
-from gitcellar.core.references import parse_reference
+from gitcellar.core.references import Reference, find_referenced, parse_reference
 from gitcellar.core.state import ARCHIVED, ModelState, VersionState
 from gitcellar.core.versions import Version
 from gitcellar.policy.change import ProposedTag
 from gitcellar.policy.schemes import Bump, scheme_of
 from gitcellar.policy.settings import ModelRules
+from gitcellar.policy.stage_names import require_stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,9 @@ def plan_break_glass(
     return _plan_entry(state, rules, subject, held, stage, before=claim)
 
 
-def plan_unassign(state: ModelState, stage: str) -> Plan:
-    """Empty a stage."""
+def plan_unassign(state: ModelState, rules: ModelRules, stage: str) -> Plan:
+    """Empty a stage. Raise NotFoundError for one that the model does not know."""
+    require_stage(state, rules, stage)
     held = state.stages.get(stage)
     if held is None:
         return Plan(state.name, f"{stage} of {state.name} is empty already", None, stage)
@@ -129,8 +131,12 @@ def plan_deprecate(state: ModelState) -> Plan:
 def plan_rollback(state: ModelState, rules: ModelRules, stage: str, to: Version | None = None) -> Plan:
     """Put back what held the stage before the version in it, or `to`, which held it at any time.
 
-    Raise NotFoundError where nothing did, or `to` did not, or was withdrawn.
+    Raise NotFoundError where nothing did, or `to` did not, or was withdrawn, and for a stage or version that is not
+    known.
     """
+    require_stage(state, rules, stage)
+    if to is not None:
+        find_referenced(Reference(state.name, version=to), state)
     held = state.stages.get(stage)
     now = held.version if held else None
     # A rollback is itself an assignment, so going back twice must not return to what was rolled back from.

@@ -14,7 +14,16 @@ from gitcellar.cellar.rows import SCHEMA, format_moment
 from gitcellar.core.cloud_events import make_held
 from gitcellar.core.deployments import Step
 from gitcellar.core.errors import NO, NotFoundError
-from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, of_models, of_stages, reader
+from gitcellar.doors.cli.options import (
+    as_json,
+    find_source,
+    from_repository,
+    in_path,
+    of_models,
+    of_stages,
+    reader,
+    require_asked,
+)
 from gitcellar.doors.cli.output import print_json, print_plain, print_table, say
 from gitcellar.doors.cli.pacing import every, parse_span, repeat
 from gitcellar.doors.cli.sinks import find_sinks, name_source
@@ -23,7 +32,7 @@ from gitcellar.gitops.indexing import write_index
 from gitcellar.gitops.live import compare_live
 from gitcellar.gitops.reconciling import Edited, Goal, Outcome
 from gitcellar.gitops.reconciling import reconcile as bring_about
-from gitcellar.gitops.rendering import FORMS
+from gitcellar.gitops.rendering import FORMS, require_form
 from gitcellar.gitops.rows import IndexDocument, LiveDocument, LiveRow, ReconcileDocument
 from gitcellar.store.environment import read_now
 from gitcellar.store.git import GitRepository
@@ -86,6 +95,8 @@ def reconcile(
       gitcellar reconcile --to deploy/ --render templates/ --json
     """
     source = find_source(context, repo)
+    require_form(form)
+    require_asked(source, models, stages, once=not watch)
     goal = Goal(target, form, stages, models, edited)
     sinks = find_sinks(name_source(source), command, url)
     said: list[Step] = []
@@ -140,6 +151,7 @@ def index(
       gitcellar index --repo https://example.com/models.git --out public/ --valid 1h --watch --every 1m
     """
     source = find_source(context, repo)
+    require_asked(source, models, stages, once=not watch)
     key = find_signing_key(GitRepository(context.obj).read_signing_config())
     if key is None or key.public is None:
         hint = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub"

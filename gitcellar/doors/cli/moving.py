@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gitcellar.cellar.asking import require_models
 from gitcellar.cellar.getting import get_checkpoint
 from gitcellar.cellar.moving import Moved, fetch_all, fetch_checkpoints, find_parcels, push_models
 from gitcellar.cellar.reading import read_cellar
@@ -93,6 +94,7 @@ def push(context: click.Context, models: tuple[str, ...], dry_run: bool, remote:
     from gitcellar.cellar.policies import read_policy  # here, for get must not wait for it
 
     names = [parse_model_name(name) for name in models]
+    require_models(repository, names)
     if dry_run:
         parcels = find_parcels(repository, remote, names)
         moved = Moved(tuple(tag for parcel in parcels for tag in parcel.names), 0)
@@ -120,6 +122,7 @@ def fetch(context: click.Context, models: tuple[str, ...], checkpoints: bool, re
     repository = find_repository(context)
     names = [parse_model_name(name) for name in models]
     moved = fetch_all(repository, remote, names)
+    require_models(repository, names)
     for tag in moved.lost:
         say("Warning", f"{remote} has lost {tag}; give it back: gitcellar push")
     brought = 0

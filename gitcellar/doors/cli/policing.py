@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from gitcellar.cellar.asking import require_declared
 from gitcellar.cellar.describing import read_description
 from gitcellar.cellar.freezing import lift_freeze, write_freeze
 from gitcellar.cellar.gating import weigh_passage
@@ -169,6 +170,8 @@ def policy(context: click.Context, model: str | None, remote: str, as_json: bool
     found = read_policy_of(repository, protected)
     others = find_other_policies(repository, protected)
     name = parse_model_name(model) if model else None
+    if name is not None:
+        require_declared(repository, name)
     settings = list(found.settings_of(name).values()) if name else list(found.settings())
     exceptions = [e for e in found.exceptions if name is None or e.covers(e.rule, name.text, "")]
     today = read_today()
