@@ -14,7 +14,7 @@ from gitcellar.core.names import ModelName, parse_model_name
 from gitcellar.core.state import ModelState
 from gitcellar.policy.config import Policy
 from gitcellar.policy.settings import matches
-from gitcellar.policy.stage_names import list_used_stages, unknown_stage
+from gitcellar.policy.stage_names import find_unnamed, list_used_stages, unknown_stage
 from gitcellar.store.git import GitRepository
 from gitcellar.store.git_remote import RefSource
 from gitcellar.store.work_files import read_work_files
@@ -48,8 +48,8 @@ def find_matching(source: RefSource, models: str) -> list[ModelState]:
     return found
 
 
-def require_slots(source: RefSource, models: str, stages: Sequence[str]) -> None:
-    """Raise NotFoundError for a glob that no model matches, and for a stage that nothing knows.
+def require_slots(source: RefSource, models: str, stages: Sequence[str]) -> list[ModelState]:
+    """The models that a glob names. Raise NotFoundError where it names none, and for a stage that nothing knows.
 
     A stage is known where a tag of these models uses it, or the policy names it for any model.
     """
@@ -57,6 +57,7 @@ def require_slots(source: RefSource, models: str, stages: Sequence[str]) -> None
     # The policy is fetched only where the tags alone do not answer.
     if not set(stages) <= {stage for state in states for stage in list_used_stages(state)}:
         require_stages(read_policy_from(source), states, stages)
+    return states
 
 
 def require_stages(policy: Policy, states: Iterable[ModelState], stages: Iterable[str]) -> None:
@@ -66,6 +67,16 @@ def require_stages(policy: Policy, states: Iterable[ModelState], stages: Iterabl
     for stage in stages:
         if stage not in known:
             raise unknown_stage(f"this cellar has no stage {stage!r}", stage, known)
+
+
+def find_unnamed_stages(policy: Policy, states: Iterable[ModelState]) -> list[str]:
+    """What is live in stages that the policy does not name any more, a sentence each."""
+    return [
+        f"{held.stage} of {state.name} holds {held.version}, and the policy names no such stage"
+        for state in states
+        if state.stages
+        for held in find_unnamed(state, policy.rules_of(state.name))
+    ]
 
 
 def unknown_tag(state: ModelState, tag: str) -> NotFoundError:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from gitcellar.cellar.asking import find_unnamed_stages
 from gitcellar.cellar.policies import ask_protected, find_other_policies, find_protected, read_policy_of
 from gitcellar.cellar.reading import read_cellar
 from gitcellar.core.errors import CellarError
@@ -48,6 +49,7 @@ def examine(repository: GitRepository, remote: str) -> list[Finding]:
         *_examine_versions(repository),
         *told("policy", _examine_policy(repository, remote)),
         *_examine_clone(repository),
+        *told("stages", _examine_stages(repository, remote, states)),
         *told("remote", _examine_remote(repository, remote, states)),
         *_examine_names(repository, states),
         *_examine_hooks(repository),
@@ -82,6 +84,14 @@ def _examine_policy(repository: GitRepository, remote: str) -> Iterator[Finding]
     for other in find_other_policies(repository, protected):
         hint = f"it holds once it is on {protected.short}, or bring that one here: git pull"
         yield Finding("policy", "warning", f"{other} has another policy, which judges nothing", hint)
+
+
+def _examine_stages(repository: GitRepository, remote: str, states: dict[ModelName, ModelState]) -> Iterator[Finding]:
+    """What stays live under a stage's old name: whoever deploys by the new name of the policy does not see it."""
+    policy = read_policy_of(repository, ask_protected(repository, remote))
+    for message in find_unnamed_stages(policy, states.values()):
+        hint = f"name the stage in {POLICY_FILE}, or take the version out of it: gitcellar unassign MODEL STAGE"
+        yield Finding("stages", "warning", message, hint)
 
 
 def _examine_clone(repository: GitRepository) -> Iterator[Finding]:

@@ -99,6 +99,19 @@ def read_policy_of(repository: GitRepository, protected: ProtectedBranch) -> Pol
     return Policy() if protected.commit is None else read_policy_at(repository, protected.commit)
 
 
+def find_known_policy(repository: GitRepository) -> Policy | None:
+    """The policy that judges, as this clone knows it without asking its remote; None where it does not, or has faults.
+
+    For what is told beside an answer that needs no policy.
+    """
+    try:
+        known = None if repository.is_bare() else _find_remembered(repository, "origin")
+        known = known or _find_checked_out(repository, "origin")
+        return None if known is None else read_policy_of(repository, known)
+    except (NotFoundError, DocumentError):
+        return None
+
+
 def read_policy_from(source: RefSource) -> Policy:
     """The policy that judges a repository or a URL, of which its one file is fetched."""
     if isinstance(source, GitRepository):

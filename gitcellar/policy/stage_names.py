@@ -1,6 +1,6 @@
 """Which stages does a model know? Those that the policy names, and those that a tag of the model uses."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from gitcellar.core.errors import NotFoundError, did_you_mean
 from gitcellar.core.state import ARCHIVED, Assignment, ModelState
@@ -24,8 +24,7 @@ def unknown_stage(message: str, stage: str, known: Collection[str]) -> NotFoundE
     return NotFoundError(message, hint=did_you_mean(stage, known) or f"there are: {', '.join(known)}")
 
 
-def find_unnamed(state: ModelState, rules: ModelRules) -> Iterator[Assignment]:
+def find_unnamed(state: ModelState, rules: ModelRules) -> list[Assignment]:
     """What is live in a stage that the policy does not name, as after the stage was renamed there."""
-    for stage, held in sorted(state.stages.items()):
-        if stage not in rules.stages and stage != ARCHIVED:
-            yield held
+    held = sorted(state.stages.items())
+    return [found for stage, found in held if stage not in rules.stages and stage != ARCHIVED]

@@ -9,6 +9,7 @@ import pytest
 from gitcellar.core.errors import WRONG_REQUEST
 from tests.support.asking import ask
 from tests.support.cellars import Bench, make_bench
+from tests.support.people import write_policy
 
 NEAR = "did you mean {}?"
 BASE, PROJECT = NEAR.format("vit-l/base"), "did you mean vit-l/projectA"
@@ -136,3 +137,36 @@ def test_a_name_that_means_nothing_is_an_error_with_the_nearest_one(
     assert near in (answer.hint or ""), answer
     assert (asked.git("for-each-ref"), asked.git("status", "--porcelain")) == before
     assert not (tmp_path / "new").exists()
+
+
+RENAMED = "staging of vit-l/base holds 1.0, and the policy names no such stage"
+
+
+@pytest.fixture(scope="module")
+def renamed(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """A cellar whose policy has another name for the stage that a version is in."""
+    bench = make_bench(tmp_path_factory.mktemp("renamed") / "cellar")
+    bench.declare("vit-l/base", "base 1")
+    bench.register("vit-l/base", version="1.0")
+    bench.assign(REF, "staging", push=True)
+    write_policy(bench, "stages: [qa, production, archived]\n")
+    return bench
+
+
+@pytest.mark.parametrize(
+    "command", [("show",), ("show", "vit-l/base"), ("doctor",), ("reconcile", "--to", "{new}")], ids=" ".join
+)
+def test_a_stage_that_was_renamed_while_something_is_live_in_it_is_told(
+    renamed: Bench, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    answer = ask(renamed.work, *(word.format(new=tmp_path / "new") for word in command))
+    assert RENAMED in " ".join((answer.out + answer.err).split()), answer
+
+
+def test_what_is_read_by_programs_waits_for_no_policy(renamed: Bench) -> None:
+    for form in ("--plain", "--json"):
+        assert ask(renamed.work, "show", form).err == ""
+
+
+def test_a_stage_that_was_renamed_is_emptied_by_its_old_name(renamed: Bench) -> None:
+    assert ask(renamed.work, "unassign", "vit-l/base", "staging", "--dry-run").status == 0

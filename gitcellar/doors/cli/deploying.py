@@ -10,10 +10,13 @@ from pathlib import Path
 
 import click
 
+from gitcellar.cellar.asking import find_unnamed_stages
+from gitcellar.cellar.policies import read_policy_from
 from gitcellar.cellar.rows import SCHEMA, format_moment
 from gitcellar.core.cloud_events import make_held
 from gitcellar.core.deployments import Step
-from gitcellar.core.errors import NO, NotFoundError
+from gitcellar.core.errors import NO, CellarError, NotFoundError
+from gitcellar.core.state import ModelState
 from gitcellar.doors.cli.options import (
     as_json,
     find_source,
@@ -36,6 +39,7 @@ from gitcellar.gitops.rendering import FORMS, require_form
 from gitcellar.gitops.rows import IndexDocument, LiveDocument, LiveRow, ReconcileDocument
 from gitcellar.store.environment import read_now
 from gitcellar.store.git import GitRepository
+from gitcellar.store.git_remote import RefSource
 from gitcellar.store.signatures import find_signing_key
 
 _WORDS = {"changed": "Changed", "removed": "Removed", "held": "Held"}
@@ -96,7 +100,7 @@ def reconcile(
     """
     source = find_source(context, repo)
     require_form(form)
-    require_asked(source, models, stages, once=not watch)
+    _warn_of_unnamed(source, require_asked(source, models, stages, once=not watch))
     goal = Goal(target, form, stages, models, edited)
     sinks = find_sinks(name_source(source), command, url)
     said: list[Step] = []
@@ -217,6 +221,16 @@ def diff_live(context: click.Context, where: str, repo: str | None, as_json: boo
         for fault in found.faults:
             say("Warning", fault)
     context.exit(0 if found.ok else NO)
+
+
+def _warn_of_unnamed(source: RefSource, states: list[ModelState]) -> None:
+    """Warn of stages that the policy does not name any more. That this cannot be told stops no deployment."""
+    try:
+        policy = read_policy_from(source) if any(state.stages for state in states) else None
+        for message in find_unnamed_stages(policy, states) if policy is not None else ():
+            say("Warning", message)
+    except CellarError as error:
+        say("Warning", f"whether the policy still names every stage is not known: {error}")
 
 
 def _say_steps(steps: Iterable[Step]) -> None:

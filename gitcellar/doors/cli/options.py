@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from gitcellar.cellar.asking import require_slots
 from gitcellar.cellar.reading import open_source, read_cellar
 from gitcellar.core.errors import CellarError, NotFoundError, WorldError, did_you_mean
+from gitcellar.core.state import ModelState
 from gitcellar.store.environment import forget_hook_environment
 from gitcellar.store.git import GitRepository
 from gitcellar.store.git_remote import RefSource
@@ -98,16 +99,17 @@ def find_repository(context: click.Context) -> GitRepository:
     return repository
 
 
-def require_asked(source: RefSource, models: str, stages: Sequence[str], *, once: bool) -> None:
-    """Raise NotFoundError for a --model or --stage that means nothing, before it is asked for again and again.
+def require_asked(source: RefSource, models: str, stages: Sequence[str], *, once: bool) -> list[ModelState]:
+    """The models of --model. Raise NotFoundError for a --model or --stage that means nothing.
 
-    What goes on is not stopped by a repository that does not answer yet.
+    That is asked before the first look. What goes on is not stopped by a repository that does not answer yet.
     """
     try:
-        require_slots(source, models, stages)
+        return require_slots(source, models, stages)
     except WorldError:
         if once:
             raise
+        return []
 
 
 def _require_remote(context: click.Context, repository: GitRepository) -> None:

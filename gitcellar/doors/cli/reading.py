@@ -13,6 +13,8 @@ from gitcellar.core.references import find_referenced, parse_reference
 from gitcellar.core.state import ModelState
 from gitcellar.doors.cli.options import find_source, optional_model, reader, reference_argument
 from gitcellar.doors.cli.output import print_json, print_line, print_plain, print_table, say, say_unratified
+from gitcellar.store.git import GitRepository
+from gitcellar.store.git_remote import RefSource
 
 _at_moment = click.option(
     "--at",
@@ -50,6 +52,8 @@ def show(
     elif model is not None:
         _show_model(states[0], as_plain)
         say_unratified(states)
+        if not as_plain and at is None:
+            _say_unnamed(source, states)
     elif as_plain:
         print_plain([_overview(state) for state in states])
         say_unratified(states)
@@ -57,6 +61,8 @@ def show(
         print_table(("model", "latest", "stages", "versions", ""), [_overview_row(state) for state in states])
         _warn(states)
         say_unratified(states)
+        if at is None:
+            _say_unnamed(source, states)
         if source.is_shallow():
             say("Warning", "this clone is shallow, so tags are missing here; bring them with: git fetch --tags")
     else:
@@ -218,6 +224,16 @@ def _show_model(state: ModelState, as_plain: bool) -> None:
         say("Warning", f"{state.name} is deprecated")
     for anomaly in state.anomalies:
         say("Warning", f"{anomaly.tag}: {anomaly.message} ({anomaly.code})")
+
+
+def _say_unnamed(source: RefSource, states: list[ModelState]) -> None:
+    """Warn of stages that the policy does not name any more. The answer itself needs no policy, and waits for none."""
+    from gitcellar.cellar.asking import find_unnamed_stages
+    from gitcellar.cellar.policies import find_known_policy
+
+    policy = find_known_policy(source) if isinstance(source, GitRepository) else None
+    for message in find_unnamed_stages(policy, states) if policy is not None else ():
+        say("Warning", message)
 
 
 def _warn(states: Iterable[ModelState]) -> None:
