@@ -75,7 +75,7 @@ def weigh_passage(repository: GitRepository, reference: Reference, stage: str, *
         state.has_held(held.commit, stage),
         live.version if live else None,
         _compare(act, new, old),
-        compare_contracts(old.contract, new.contract) if old and new else (),
+        compare_contracts(old.contract, new.contract, casting=rules.casting) if old and new else (),
         [each.message for each in judge(Change(act.day, (act,))).violations if each.message not in told],
     )
 

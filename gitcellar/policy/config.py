@@ -68,6 +68,7 @@ _DEFAULTS: Mapping[str, Any] = {
         for name, rules in DEFAULT_STAGES.items()
     },
     "contract": "optional",
+    "casting": "none",
     "environment": "optional",
     "signed": "optional",
     "chained": "optional",
@@ -171,6 +172,7 @@ class Policy:
             said.get("cellar"),
             _read_quorum(self.content.policy_changes),
             said["max_push"],
+            casting=said["casting"],
         )
 
     def _sections(self) -> Iterator[tuple[Path, ModelSection]]:

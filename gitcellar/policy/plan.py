@@ -236,7 +236,7 @@ def _choose_bump(
         return None, ("no version before it promises anything",)
     if before.triple[0] == 0:
         return None, ("X = 0 is early development, where anything may break",)
-    differences = compare_contracts(promised, entry.contract)
+    differences = compare_contracts(promised, entry.contract, casting=rules.casting)
     broken = [f"breaks {before}: {difference}" for difference in differences if difference.breaks]
     if broken:
         return "major", (f"X rises, for an application of {before} must change", *broken)

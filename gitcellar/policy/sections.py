@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
 
+from gitcellar.core.contract import Casting
 from gitcellar.core.days import Day, require_order
 from gitcellar.core.errors import CellarError, did_you_mean
 from gitcellar.core.manifest import Entry
@@ -227,6 +228,9 @@ class ModelSection(_Strict):
     )
     contract: Literal["optional", "required"] | None = Field(
         default=None, description="whether an entry has a contract from X = 1 on"
+    )
+    casting: Casting | None = Field(
+        default=None, description="lossless where the server casts inputs of another dtype if no value changes"
     )
     environment: Literal["optional", "locked"] | None = Field(
         default=None, description="whether an entry names the exact versions of what it was trained with"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
+from gitcellar.core.contract import Casting
 from gitcellar.core.tags import Dialect
 from gitcellar.policy.people import People
 from gitcellar.policy.schemes import SchemeName
@@ -197,6 +198,7 @@ class ModelRules:
     cellar: str | None = None
     policy_changes: Approvals | None = None
     max_push: int = 10_000
+    casting: Casting = "none"
 
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}

@@ -14,7 +14,8 @@ from gitcellar.cellar.health import examine
 from gitcellar.cellar.hooks import install_hooks
 from gitcellar.core.shims import MARK
 from gitcellar.store.git import GitRepository
-from tests.support.cellars import Bench, make_bench, tag
+from tests.support.asking import ask
+from tests.support.cellars import ANY_WAY, Bench, make_bench, tag
 from tests.support.people import STAGES, make_peopled
 from tests.support.processes import run
 
@@ -257,6 +258,67 @@ def test_register_chooses_the_number_by_the_contract_and_says_why(bench: Bench) 
         ["labels", "breaks"],
     ]
     assert bench.gitcellar("contract", "diff", "vit-l/base@1.0", "vit-l/base@1.1").status == 0
+
+
+def make_widened(folder: Path, policy: str) -> Bench:
+    """A base model whose input became int64, and whose next version keeps the X of the one before."""
+    bench = make_bench(folder, policy=f"{ANY_WAY}{policy}")
+    for number, dtype in enumerate(("int32", "int64")):
+        bench.declare("vit-l/base", dtype, contract={"inputs": {"ids": {"dtype": dtype, "shape": ["n"]}}})
+        if not number:
+            bench.register("vit-l/base", version="1.0")
+    return bench
+
+
+CASTS = {
+    "no policy": ("", False),
+    "at the top": ("casting: lossless\n", True),
+    "for the model": ('models: [{match: "vit-l/*", casting: lossless}]\n', True),
+    "for others": ('models: [{match: "vit-s/*", casting: lossless}]\n', False),
+    "but not for the model": ('casting: lossless\nmodels: [{match: "vit-l/*", casting: none}]\n', False),
+}
+
+
+@pytest.mark.parametrize(("policy", "casts"), CASTS.values(), ids=CASTS)
+def test_an_input_of_another_dtype_breaks_unless_the_policy_says_that_the_server_casts(
+    tmp_path: Path, policy: str, casts: bool
+) -> None:
+    bench = make_widened(tmp_path / "cellar", policy)
+    assert bench.register("vit-l/base", dry_run=True).tags == (("vit-l/base@1.1",) if casts else ("vit-l/base@2.0",))
+    same_x = ask(bench.work, "check", "vit-l/base@1.1")
+    assert same_x.status == (0 if casts else 1)
+    assert casts or "C001 vit-l/base@1.1: breaks 1.0: inputs.ids.dtype: int32 became int64" in same_x.err
+    bench.git("tag", "-a", "-m", "2.0", "vit-l/base@2.0")
+    compared = ask(bench.work, "contract", "diff", "vit-l/base@1.0", "vit-l/base@2.0", "--json")
+    document = json.loads(compared.out)
+    assert (compared.status, document["breaks"], document["casting"]) == (
+        int(not casts), not casts, "lossless" if casts else "none",
+    )  # fmt: skip
+    remote = ask(bench.work, "contract", "diff", "vit-l/base@1.0", "vit-l/base@2.0", "--repo", str(bench.work))
+    assert remote.status == compared.status
+
+
+def test_a_url_is_asked_for_its_own_casting(tmp_path: Path) -> None:
+    bench = make_widened(tmp_path / "cellar", "casting: lossless\n")
+    bench.git("tag", "-a", "-m", "2.0", "vit-l/base@2.0")
+    bench.git("push", "-q", "origin", "main", "--tags")
+    compared = ask(tmp_path, "contract", "diff", "vit-l/base@1.0", "vit-l/base@2.0", "--repo", bench.url)
+    assert (compared.status, compared.err) == (0, "Keeps: an application of vit-l/base@1.0 goes on\n")
+
+
+def test_versions_without_contracts_are_not_compared(bench: Bench) -> None:
+    for number in range(3):
+        contract = {"contract": {"outputs": OUTPUT}} if number == 2 else {}
+        bench.declare("vit-l/base", str(number), **contract)
+        bench.register("vit-l/base", version=f"0.{number + 1}")
+    none = ask(bench.work, "contract", "diff", "vit-l/base@0.1", "vit-l/base@0.2", "--json")
+    assert (none.status, none.out, none.error) == (3, "", "neither version has a contract, so nothing was compared")
+    assert none.hint is not None and none.hint.startswith("write 'contract:' in the entry of artifacts.yaml")
+    new = ask(bench.work, "contract", "diff", "vit-l/base@0.2", "vit-l/base@0.3")
+    said = "Keeps: vit-l/base@0.2 has no contract, so there is no promise that vit-l/base@0.3 could break\n"
+    assert (new.status, new.err) == (0, said)
+    gone = ask(bench.work, "contract", "diff", "vit-l/base@0.3", "vit-l/base@0.2")
+    assert (gone.status, gone.err) == (1, "Breaks: an application of vit-l/base@0.3 must change\n")
 
 
 def test_x_that_rises_for_nothing_is_warned_of(bench: Bench) -> None:

@@ -12,13 +12,12 @@ from typing import Any
 import click
 
 from gitcellar.cellar.asking import require_declared
-from gitcellar.cellar.describing import read_description
+from gitcellar.cellar.contracts import diff_contracts
 from gitcellar.cellar.freezing import lift_freeze, write_freeze
 from gitcellar.cellar.gating import weigh_passage
 from gitcellar.cellar.policies import find_other_policies, find_protected, read_policy_of
 from gitcellar.cellar.rows import SCHEMA
 from gitcellar.cellar.verdict_rows import ContractDocument, ExceptionRow, GateDocument, GateRow, PolicyDocument
-from gitcellar.core.contract import compare_contracts
 from gitcellar.core.errors import NO
 from gitcellar.core.names import parse_model_name
 from gitcellar.core.references import parse_reference
@@ -55,7 +54,8 @@ def contract() -> None:
 def contract_diff(context: click.Context, old: str, new: str, repo: str | None, as_json: bool, as_plain: bool) -> None:
     """Show in which fields two versions' contracts differ, and which break.
 
-    Exit code 1 says that an application of the first must change for the second.
+    Exit code 1 says that an application of the first must change for the second. Where the policy says `casting:
+    lossless`, an input of another dtype breaks nothing if the server's cast keeps every value.
 
     \b
     Examples:
@@ -63,14 +63,15 @@ def contract_diff(context: click.Context, old: str, new: str, repo: str | None, 
       gitcellar contract diff 'vit-l/projectA#production' 'vit-l/projectA#staging' --json
     """
     source = find_source(context, repo)
-    entries = [read_description(source, parse_reference(ref)).entry for ref in (old, new)]
-    differences = compare_contracts(*(entry.contract if entry else None for entry in entries))
+    compared = diff_contracts(source, parse_reference(old), parse_reference(new))
+    differences = compared.differences
     breaks = any(difference.breaks for difference in differences)
     if as_json:
         document: ContractDocument = {
             "schema": SCHEMA,
             "old": old,
             "new": new,
+            "casting": compared.casting,
             "breaks": breaks,
             "differences": [{"field": d.field, "message": d.message, "breaks": d.breaks} for d in differences],
         }
@@ -81,7 +82,10 @@ def contract_diff(context: click.Context, old: str, new: str, repo: str | None, 
         if differences:
             rows = [(d.field, d.message, "breaks" if d.breaks else "keeps") for d in differences]
             print_table(("field", "difference", "an application"), rows)
-        say("Breaks" if breaks else "Keeps", f"an application of {old} {'must change' if breaks else 'goes on'}")
+        if compared.promised:
+            say("Breaks" if breaks else "Keeps", f"an application of {old} {'must change' if breaks else 'goes on'}")
+        else:
+            say("Keeps", f"{old} has no contract, so there is no promise that {new} could break")
     context.exit(NO if breaks else 0)
 
 
