@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -191,12 +192,15 @@ exceptions:
 def test_policy_says_what_applies_and_which_line_said_so(tmp_path: Path) -> None:
     policy = "stages: [dev, live]\nrules:\n  V003: off\nmodels:\n- match: vit-l/*\n  scheme: semver\n"
     bench = make_bench(tmp_path / "cellar", policy=policy)
+    # What is declared is known, before any version of it is registered.
+    (bench.work / "artifacts.yaml").write_text("vit-l/base: {path: a}\nbert/base: {path: b}\n")
     assert bench.gitcellar("policy", "vit-l/base", "--plain").out.splitlines() == [
         "scheme\tsemver\tvit-l/*\tline 6",
         "dialect\tcellar\t**\tdefault",
         "coordination\ttrue\t**\tdefault",
         'stages\t["dev", "live"]\t**\tline 1',
         "contract\toptional\t**\tdefault",
+        "casting\tnone\t**\tdefault",
         "environment\toptional\t**\tdefault",
         "signed\toptional\t**\tdefault",
         "chained\toptional\t**\tdefault",
@@ -548,3 +552,92 @@ def test_what_one_commit_got_wrong_stops_no_other_from_being_judged(stocked: Ben
         ("M002", "vit-l/base", "artifacts.yaml:1: the file has 4194305 b"),
         ("S001", "vit-l/projectA#live#1", "'live' is none of the policy's stages: s"),
     ]
+
+
+def told(bench: Bench, subject: str, remote: str = "origin") -> list[tuple[str, str, str | None]]:
+    """What the doctor says of a subject that is not well."""
+    found = [each for each in examine(bench.repository, remote) if each.subject == subject and each.level != "ok"]
+    return [(each.level, each.message, each.hint) for each in found]
+
+
+def test_a_policy_of_another_branch_is_not_called_fine(bench: Bench) -> None:
+    bench.git("push", "-q", "origin", "main:trunk")
+    run(bench.remote, "git", "symbolic-ref", "HEAD", "refs/heads/trunk")
+    levels = [each.level for each in examine(bench.repository, "origin") if each.subject == "policy"]
+    assert levels == ["error"]
+
+
+def test_without_a_remote_the_branch_that_is_checked_out_is_not_taken_for_the_protected_one(bench: Bench) -> None:
+    bench.git("remote", "remove", "origin")
+    assert told(bench, "policy") == []
+    bench.git("checkout", "-q", "-b", "loose")
+    (bench.work / "gitcellar.yaml").write_text("stages: [anything]\n")
+    bench.commit("looser")
+    (said,) = told(bench, "policy")
+    assert said[:2] == ("warning", "the policy is that of loose, which is checked out, and main has another one")
+    bench.git("remote", "add", "upstream", str(bench.remote))
+    (said,) = told(bench, "policy")
+    assert said == (
+        "warning",
+        "there is no remote origin, so the policy is that of loose, which is checked out",
+        "gitcellar doctor --remote upstream",
+    )
+
+
+def test_a_storage_folder_that_is_gone_is_told(guarded: Bench) -> None:
+    shutil.rmtree(guarded.storage)
+    (first, *_) = told(guarded, "dvc remote")
+    assert first[:2] == (
+        "error", f"s is at {guarded.storage}, which does not exist, and versions are registered",
+    )  # fmt: skip
+
+
+def test_a_storage_folder_that_nothing_was_pushed_to_is_no_error(bench: Bench) -> None:
+    (first, *_) = told(bench, "dvc remote")
+    assert first[:2] == ("warning", f"s is at {bench.storage}, which does not exist yet")
+
+
+def test_a_branch_with_the_name_of_a_versions_tag_is_told(stocked: Bench) -> None:
+    stocked.git("branch", "vit-l/base@1.0")
+    stocked.git("push", "-q", "origin", "main:refs/heads/vit-l/base@1.0")
+    assert told(stocked, "names") == [
+        (
+            "error",
+            "the branch vit-l/base@1.0 shadows the tag of that name",
+            "rename it: git branch -m vit-l/base@1.0 NEW-NAME",
+        ),
+        (
+            "error",
+            "the branch vit-l/base@1.0 on origin shadows the tag of that name",
+            "rename it: git push origin refs/remotes/origin/vit-l/base@1.0:refs/heads/NEW-NAME :refs/heads/vit-l/base@1.0",
+        ),
+    ]
+
+
+def test_a_tag_whose_object_is_gone_is_told(guarded: Bench) -> None:
+    commit = guarded.commit("soon gone")
+    tag(guarded, "vit-l/base@1.1")
+    tag(guarded, "unrelated")
+    guarded.git("reset", "-q", "--hard", "HEAD~1")
+    (guarded.work / ".git/objects" / commit[:2] / commit[2:]).unlink()
+    assert [message for _, message, _ in told(guarded, "chain")] == [
+        "unrelated: its object, or what that points at, is not here",
+        "vit-l/base@1.1: its object, or what that points at, is not here",
+    ]
+
+
+def test_an_event_that_follows_a_tag_which_is_gone_is_told(guarded: Bench) -> None:
+    guarded.declare("vit-l/base", "base 2")
+    guarded.register("vit-l/base")
+    first = guarded.git("rev-parse", "vit-l/base@1.1")
+    guarded.assign("vit-l/base@1.1", "staging")
+    tip = guarded.git("rev-parse", "vit-l/base#staging#1")
+    hint = "gitcellar fetch vit-l/base brings back what was pushed; gitcellar undo vit-l/base drops what never was"
+    assert told(guarded, "chain") == []
+    guarded.git("tag", "-d", "vit-l/base@1.1")
+    followed = ("error", f"vit-l/base#staging#1: it follows {first[:12]}, and no tag holds that event", hint)
+    assert told(guarded, "chain") == [followed]
+    guarded.git("tag", "-d", "vit-l/base#staging#1")
+    ref = "refs/gitcellar/vit-l/base@tip"
+    message = f"{ref}: it is the newest event by the tip, {tip[:12]}, and no tag holds it"
+    assert told(guarded, "chain") == [("error", message, hint)]
