@@ -211,7 +211,10 @@ class FilesSection(_Strict):
 
 
 class ModelSection(_Strict):
-    """What holds for the models that `match` names. What is left out stays as an earlier section has it."""
+    """What holds for the models that `match` names. What is left out stays as an earlier section has it.
+
+    What is required adds up: of fields, of fields before a stage, and of files.
+    """
 
     match: Glob = Field(description="a glob: * stays within a part of the name, ** crosses parts")
     scheme: SchemeName | None = Field(default=None, description="how versions are numbered")

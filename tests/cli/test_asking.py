@@ -10,6 +10,7 @@ from gitcellar.core.errors import WRONG_REQUEST
 from tests.support.asking import ask
 from tests.support.cellars import Bench, make_bench
 from tests.support.people import write_policy
+from tests.support.processes import git
 
 NEAR = "did you mean {}?"
 BASE, PROJECT = NEAR.format("vit-l/base"), "did you mean vit-l/projectA"
@@ -153,9 +154,7 @@ def renamed(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return bench
 
 
-@pytest.mark.parametrize(
-    "command", [("show",), ("show", "vit-l/base"), ("doctor",), ("reconcile", "--to", "{new}")], ids=" ".join
-)
+@pytest.mark.parametrize("command", [("show", "vit-l/base"), ("doctor",), ("reconcile", "--to", "{new}")], ids=" ".join)
 def test_a_stage_that_was_renamed_while_something_is_live_in_it_is_told(
     renamed: Bench, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
@@ -163,10 +162,65 @@ def test_a_stage_that_was_renamed_while_something_is_live_in_it_is_told(
     assert RENAMED in " ".join((answer.out + answer.err).split()), answer
 
 
-def test_what_is_read_by_programs_waits_for_no_policy(renamed: Bench) -> None:
-    for form in ("--plain", "--json"):
-        assert ask(renamed.work, "show", form).err == ""
+def test_a_listing_waits_for_no_policy(renamed: Bench) -> None:
+    for words in (["show", "--plain"], ["show", "--json"], ["show", "vit-l/base", "--plain"], ["show"]):
+        assert ask(renamed.work, *words).err == ""
 
 
 def test_a_stage_that_was_renamed_is_emptied_by_its_old_name(renamed: Bench) -> None:
     assert ask(renamed.work, "unassign", "vit-l/base", "staging", "--dry-run").status == 0
+
+
+UNBORN = {
+    "no commit": ("", "there is no gitcellar.yaml on main, which has no commit yet"),
+    "no file": ("other.txt", "there is no gitcellar.yaml on main at "),
+    "an empty file": ("gitcellar.yaml", "gitcellar.yaml of main at "),
+}
+
+
+@pytest.mark.parametrize(("file", "said"), UNBORN.values(), ids=UNBORN)
+def test_policy_names_a_file_only_where_the_branch_has_it(tmp_path: Path, file: str, said: str) -> None:
+    git(tmp_path, "init", "-q", "-b", "main")
+    if file:
+        (tmp_path / file).write_text("")
+        git(tmp_path, "add", "-A")
+        git(tmp_path, "commit", "-q", "-m", "first")
+    # What is not committed does not count, and is told apart.
+    (tmp_path / "gitcellar.yaml").write_text("stages: [live]\n")
+    assert ask(tmp_path, "policy").err.startswith(f"Policy: the defaults, for {said}")
+
+
+def test_before_the_first_event_there_is_a_registry_and_no_event(asked: Bench) -> None:
+    past = ask(asked.work, "show", "--at", "2001-01-01")
+    assert (past.status, past.err.splitlines()) == (
+        0,
+        [
+            "Nothing: this registry had no event by 2001-01-01T23:59:59Z",
+            "Hint: gitcellar history shows when the first one was",
+        ],
+    )
+    model = ask(asked.work, "show", "vit-l/base", "--at", "2001-01-01T12:00:00Z")
+    assert model.err.splitlines() == [
+        "Nothing: vit-l/base had no event by 2001-01-01T12:00:00Z",
+        "Hint: gitcellar history vit-l/base shows when the first one was",
+    ]
+
+
+def test_a_repository_without_registry_tags_says_so_at_any_time(bench: Bench) -> None:
+    for words in (["show"], ["show", "--at", "2001-01-01"]):
+        assert ask(bench.work, *words).err.startswith("Nothing: this repository has no registry tag yet\n")
+
+
+@pytest.mark.parametrize("policy", ["custom: {team: vision}", "models: [{match: '**', custom: 1}]", "teams_own: 1"])
+def test_a_policy_has_no_place_for_a_teams_own_keys(bench: Bench, policy: str) -> None:
+    (bench.work / "gitcellar.yaml").write_text(f"{policy}\n")
+    refused = ask(bench.work, "check")
+    assert refused.status == 1
+    assert "; a team's own keys have no place here" in refused.err
+    assert "go under" not in refused.err
+
+
+def test_a_base_that_is_recalled_is_live_in_no_archive(stocked: Bench) -> None:
+    stocked.assign("vit-l/projectA@1.0.1", "archived")
+    done = ask(stocked.work, "recall", "vit-l/base@1.0", "--why", "Poisoned.")
+    assert "Affected: vit-l/projectA@1.0.1, in no stage\n" in done.err

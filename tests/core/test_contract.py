@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitcellar.core import contract as core_contract
 from gitcellar.core.contract import Casting, compare_contracts, find_breaks
 from gitcellar.core.manifest import Contract
 
@@ -191,9 +189,3 @@ def test_a_break_one_way_need_not_be_one_the_other_way() -> None:
     less, more = contract(inputs=image("float32")), contract(inputs=image("float64"))
     assert find_breaks(less, more, casting="lossless") == []
     assert len(find_breaks(more, less, casting="lossless")) == 1
-
-
-def test_the_documented_table_is_that_of_the_code() -> None:
-    rows = [line for line in (core_contract.__doc__ or "").splitlines() if line.startswith("|")]
-    page = (Path(__file__).parents[2] / "docs/policy.md").read_text()
-    assert "\n".join(rows) in page

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from gitcellar.cellar.asking import require_slots
 from gitcellar.cellar.reading import open_source, read_cellar
 from gitcellar.core.errors import CellarError, NotFoundError, WorldError, did_you_mean
 from gitcellar.core.state import ModelState
+from gitcellar.policy.settings import matches
 from gitcellar.store.environment import forget_hook_environment
 from gitcellar.store.git import GitRepository
 from gitcellar.store.git_remote import RefSource
@@ -100,16 +100,20 @@ def find_repository(context: click.Context) -> GitRepository:
 
 
 def require_asked(source: RefSource, models: str, stages: Sequence[str], *, once: bool) -> list[ModelState]:
-    """The models of --model. Raise NotFoundError for a --model or --stage that means nothing.
+    """The models that are there of --model. Raise NotFoundError for a --model or --stage that means nothing.
 
-    That is asked before the first look. What goes on is not stopped by a repository that does not answer yet.
+    What goes on waits for a model that is registered later, and for a repository that does not answer yet; a stage is
+    named by the policy before anything is in it.
     """
+    from gitcellar.cellar.asking import require_slots  # here, for it reads policies, and who lists models needs none
+
     try:
-        return require_slots(source, models, stages)
+        found = require_slots(source, models if once else "**", stages)
     except WorldError:
         if once:
             raise
         return []
+    return [state for state in found if matches(models, state.name.text)]
 
 
 def _require_remote(context: click.Context, repository: GitRepository) -> None:

@@ -15,7 +15,7 @@ from gitcellar.cellar.asking import require_declared
 from gitcellar.cellar.contracts import diff_contracts
 from gitcellar.cellar.freezing import lift_freeze, write_freeze
 from gitcellar.cellar.gating import weigh_passage
-from gitcellar.cellar.policies import find_other_policies, find_protected, read_policy_of
+from gitcellar.cellar.policies import find_other_policies, find_policy_blobs, find_protected, read_policy_of
 from gitcellar.cellar.rows import SCHEMA
 from gitcellar.cellar.verdict_rows import ContractDocument, ExceptionRow, GateDocument, GateRow, PolicyDocument
 from gitcellar.core.errors import NO
@@ -176,7 +176,7 @@ def policy(context: click.Context, model: str | None, remote: str, as_json: bool
     name = parse_model_name(model) if model else None
     if name is not None:
         require_declared(repository, name)
-    settings = list(found.settings_of(name).values()) if name else list(found.settings())
+    settings = [each for said in found.settings_of(name).values() for each in said] if name else list(found.settings())
     exceptions = [e for e in found.exceptions if name is None or e.covers(e.rule, name.text, "")]
     today = read_today()
     rows: list[ExceptionRow] = [
@@ -218,7 +218,11 @@ def policy(context: click.Context, model: str | None, remote: str, as_json: bool
     if found.is_written:
         say("Policy", f"gitcellar.yaml of {protected}")
     else:
-        say("Policy", f"the defaults, for there is no gitcellar.yaml on {protected}")
+        is_there = find_policy_blobs(repository, protected.commit)[0] is not None if protected.commit else False
+        reason = (
+            f"gitcellar.yaml of {protected} says nothing" if is_there else f"there is no gitcellar.yaml on {protected}"
+        )
+        say("Policy", f"the defaults, for {reason}")
     for other in others:
         say("Warning", f"{other} has another policy, which judges nothing")
 

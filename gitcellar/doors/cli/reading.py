@@ -47,24 +47,26 @@ def show(
         states = list(reading.read_cellar(source).values())
     else:
         states = [reading.read_model(source, parse_model_name(model))]
+    shown = [state for state in states if state.events]
     if as_json:
         print_json(rows.show_document(states))
-    elif model is not None:
-        _show_model(states[0], as_plain)
-        say_unratified(states)
+    elif shown and model is not None:
+        _show_model(shown[0], as_plain)
+        say_unratified(shown)
         if not as_plain and at is None:
-            _say_unnamed(source, states)
+            _say_unnamed(source, shown)
     elif as_plain:
-        print_plain([_overview(state) for state in states])
-        say_unratified(states)
-    elif states:
-        print_table(("model", "latest", "stages", "versions", ""), [_overview_row(state) for state in states])
-        _warn(states)
-        say_unratified(states)
-        if at is None:
-            _say_unnamed(source, states)
+        print_plain([_overview(state) for state in shown])
+        say_unratified(shown)
+    elif shown:
+        print_table(("model", "latest", "stages", "versions", ""), [_overview_row(state) for state in shown])
+        _warn(shown)
+        say_unratified(shown)
         if source.is_shallow():
             say("Warning", "this clone is shallow, so tags are missing here; bring them with: git fetch --tags")
+    elif at is not None and (model is not None or reading.read_cellar(source)):
+        say("Nothing", f"{model or 'this registry'} had no event by {rows.format_moment(_seconds(at))}")
+        say("Hint", f"gitcellar history{f' {model}' if model else ''} shows when the first one was")
     else:
         say("Nothing", "this repository has no registry tag yet")
         say("Hint", "gitcellar init sets a cellar up; git fetch --tags brings tags of a remote")

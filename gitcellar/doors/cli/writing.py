@@ -15,6 +15,7 @@ from gitcellar.cellar.writing import Options
 from gitcellar.core.errors import NO, InvalidError
 from gitcellar.core.names import parse_model_name, parse_stage_name
 from gitcellar.core.references import Reference, parse_reference
+from gitcellar.core.state import ARCHIVED
 from gitcellar.core.versions import parse_version
 from gitcellar.doors.cli.acting import act_document, report_act, writer
 from gitcellar.doors.cli.options import find_repository, model_argument, reference_argument
@@ -246,7 +247,8 @@ def recall(
     for tag in cascaded:
         print_line(tag)
     for row in affected:
-        live = f"live in {', '.join(row['stages'])}" if row["stages"] else "in no stage"
+        stages = [stage for stage in row["stages"] if stage != ARCHIVED]
+        live = f"live in {', '.join(stages)}" if stages else "in no stage"
         say("Affected", f"{row['model']}@{row['version']}, {'withdrawn, ' if row['withdrawn'] else ''}{live}")
     if not affected:
         say("Affected", "nothing was tuned from it")
