@@ -81,7 +81,9 @@ def require_entry(repository: GitRepository, commit: str, model: ModelName) -> E
     entry = read_entry(repository, commit, model)
     if entry is None:
         known = [name.text for name in parse_listing(repository.list_tags())]
-        hint = did_you_mean(model.text, known) or f"gitcellar add {model} PATH, then commit what it names"
+        declare = f"gitcellar add {model} PATH, then commit what it names"
+        near = did_you_mean(model.text, known) if model.text not in known else None
+        hint = f"{near} If it is new: {declare}" if near else declare
         raise NotFoundError(f"artifacts.yaml at {commit[:7]} has no entry for {model}", hint=hint)
     return entry
 

@@ -125,7 +125,7 @@ class GateSection(_Strict):
     )
     scan: Literal["clean"] | None = None
     command: list[Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]] | None = Field(
-        default=None, min_length=1, description="run by `gitcellar gate --run`, and recorded as a claim"
+        default=None, min_length=1, description="run by `gitcellar evaluate`, and recorded as a claim"
     )
 
     @model_validator(mode="after")

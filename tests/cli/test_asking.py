@@ -196,13 +196,13 @@ def test_before_the_first_event_there_is_a_registry_and_no_event(asked: Bench) -
         0,
         [
             "Nothing: this registry had no event by 2001-01-01T23:59:59Z",
-            "Hint: gitcellar history shows when the first one was",
+            "Hint: gitcellar history",
         ],
     )
     model = ask(asked.work, "show", "vit-l/base", "--at", "2001-01-01T12:00:00Z")
     assert model.err.splitlines() == [
         "Nothing: vit-l/base had no event by 2001-01-01T12:00:00Z",
-        "Hint: gitcellar history vit-l/base shows when the first one was",
+        "Hint: gitcellar history vit-l/base",
     ]
 
 

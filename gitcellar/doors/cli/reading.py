@@ -66,7 +66,7 @@ def show(
             say("Warning", "this clone is shallow, so tags are missing here; bring them with: git fetch --tags")
     elif at is not None and (model is not None or reading.read_cellar(source)):
         say("Nothing", f"{model or 'this registry'} had no event by {rows.format_moment(_seconds(at))}")
-        say("Hint", f"gitcellar history{f' {model}' if model else ''} shows when the first one was")
+        say("Hint", f"gitcellar history {model}" if model else "gitcellar history")
     else:
         say("Nothing", "this repository has no registry tag yet")
         say("Hint", "gitcellar init sets a cellar up; git fetch --tags brings tags of a remote")

@@ -76,7 +76,7 @@ M008 = Rule(
     """Where gitcellar.yaml has `environment: locked`, an entry names a lock file (uv.lock, poetry.lock, conda-lock.yml,
 requirements.txt with == everywhere, …) or maps packages to exact versions, so that a model can be run again.
 
-What to do: commit a lock file and name it: gitcellar add MODEL PATH --environment uv.lock.""",
+What to do: commit a lock file and name it: gitcellar add MODEL PATH --set environment=uv.lock.""",
 )
 M009 = Rule(
     "M009",
