@@ -39,7 +39,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "get VERSION": (("get", "vit-l/base@1.1"), VERSION),
     "get STAGE": (("get", "vit-l/base#stagin"), STAGING),
     "event TAG": (("event", "vit-l/base#staging#2"), NEAR.format("vit-l/base#staging#1")),
-    "event --model": (("event", "--follow", "--once", "--model", "vit-l/bsae", "--place", "p"), BASE),
+    "event --model": (("event", "--follow", "--once", "--model", "vit-l/bsae", "--place", "{new}"), BASE),
     "register MODEL": (("register", "vit-l/bsae"), BASE),
     "register REVISION": (("register", "vit-l/base", "mian"), NEAR.format("main")),
     "register --remote": (("register", "vit-l/base", "--remote", "orign"), ORIGIN),
