@@ -5,6 +5,7 @@ May import core, policy, store and its own floor.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from gitcellar.cellar.pushes import Occasion, gather_push
 from gitcellar.cellar.reading import project_root, read_model
 from gitcellar.core.declared import DVC_FILE, FILE
 from gitcellar.core.documents import DocumentError, Fault
-from gitcellar.core.errors import InvalidError, NotFoundError
+from gitcellar.core.errors import InvalidError, NotFoundError, did_you_mean
 from gitcellar.core.events import Event
 from gitcellar.core.manifest import Entry, parse_dvc_artifacts, read_manifest
 from gitcellar.core.names import ModelName
@@ -38,7 +39,10 @@ def check_work_tree(repository: GitRepository, paths: Sequence[Path] = ()) -> Ve
     root = project_root(repository)
     changed = None if not paths else {_inside(root, path) for path in paths}
     place = Place("", WORK_TREE, root, root)
-    return judge(_gather(repository, place, read_policy, changed, None))
+    change = _gather(repository, place, read_policy, changed, None)
+    for path in sorted(changed or ()):
+        _require_known(repository, root, path, change)
+    return judge(change)
 
 
 def check_index(repository: GitRepository) -> Verdict:
@@ -195,6 +199,19 @@ def _read_manifest(file: str, content: bytes) -> tuple[_Declared, list[Fault]]:
     except DocumentError as error:
         return {}, error.faults
     return {model: (entry, file) for model, entry in found.items()}, wrong
+
+
+def _require_known(repository: GitRepository, root: Path, path: str, change: Change) -> None:
+    """Raise NotFoundError for a path that is not there, was never committed, and that no entry names."""
+    entries = [declared.entry for declared in change.declarations if declared.entry is not None]
+    if os.path.lexists(root / path) or any(_bears_on(entry, {path}) for entry in entries):
+        return
+    if repository.is_staged(path) or repository.check_objects([f"HEAD:{path}"]):
+        return
+    folder = (root / path).parent
+    beside = [each.relative_to(root).as_posix() for each in folder.iterdir()] if folder.is_dir() else []
+    hint = did_you_mean(path, beside) or "give a path, or a REF such as MODEL@1.2; gitcellar show lists the models"
+    raise NotFoundError(f"there is no file or folder {path!r}", hint=hint)
 
 
 def _inside(root: Path, path: Path) -> str:

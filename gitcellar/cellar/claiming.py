@@ -13,7 +13,7 @@ from gitcellar.cellar.policies import read_policy
 from gitcellar.cellar.reading import read_details_of, read_version
 from gitcellar.cellar.writing import DEFAULT, Options, Outcome, act_on
 from gitcellar.core.claims import APPROVED, EVALUATED, REJECTED, SCANNED, Statement
-from gitcellar.core.errors import InvalidError, NotFoundError, did_you_mean
+from gitcellar.core.errors import InvalidError, did_you_mean
 from gitcellar.core.events import RATIFIED
 from gitcellar.core.lineage import find_checkpoint
 from gitcellar.core.names import ModelName
@@ -24,6 +24,7 @@ from gitcellar.core.versions import Version
 from gitcellar.policy.approvals import Attested, Hearing, Tally, count_approvals, find_claim_fault
 from gitcellar.policy.plan import Plan, plan_assign, plan_break_glass, plan_claim
 from gitcellar.policy.settings import ModelRules
+from gitcellar.policy.stage_names import require_stage, unknown_stage
 from gitcellar.store.environment import read_today
 from gitcellar.store.git import GitRepository
 
@@ -55,6 +56,7 @@ def decide(
 
     def plan(state: ModelState, rules: ModelRules) -> Plan:
         held = find_referenced(reference, state)
+        require_stage(state, rules, stage)
         subject = _SAID[kind].format(f"{state.name} {held.version}", stage)
         statement = _state(repository, state, rules, held, stage=stage, role=role, until=until)
         return _unless_said(repository, state, rules, held, f"{kind}.{stage}", subject, statement)
@@ -68,7 +70,9 @@ def claim(
     """Claim `evaluated.NAME` or `scanned.NAME` of a version. Raise InvalidError for another name."""
     kind, _, about = name.partition(".")
     if kind not in (EVALUATED, SCANNED) or not about:
-        hint = "decisions are made with gitcellar approve, reject and ratify"
+        meant = did_you_mean(kind, (EVALUATED, SCANNED)) if about else None
+        hint = meant and f"{meant.removesuffix('?')}.{about}?"
+        hint = hint or "decisions are made with gitcellar approve, reject and ratify"
         raise InvalidError(f"{name!r} is neither evaluated.NAME nor scanned.NAME", hint=hint)
 
     def plan(state: ModelState, rules: ModelRules) -> Plan:
@@ -113,8 +117,7 @@ def read_standing(
 def _count(stage: str, hearing: Hearing) -> Tally:
     rules = hearing.rules.stages.get(stage)
     if rules is None:
-        hint = did_you_mean(stage, hearing.rules.stages) or f"there are: {', '.join(hearing.rules.stages)}"
-        raise NotFoundError(f"{hearing.state.name} has no stage {stage!r} by the policy", hint=hint)
+        raise unknown_stage(f"{hearing.state.name} has no stage {stage!r} by the policy", stage, hearing.rules.stages)
     return count_approvals(stage, rules.approvals, hearing) if rules.approvals else Tally()
 
 

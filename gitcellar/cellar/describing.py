@@ -10,7 +10,7 @@ from gitcellar.cellar.reading import detail_events, read_version, with_objects
 from gitcellar.core.declared import manifest_files
 from gitcellar.core.digests import Digest
 from gitcellar.core.documents import MAX_BYTES, DocumentError, parse_document
-from gitcellar.core.errors import NotFoundError
+from gitcellar.core.errors import NotFoundError, did_you_mean
 from gitcellar.core.events import DetailedEvent, Details
 from gitcellar.core.json_text import parse_json
 from gitcellar.core.lineage import Base, find_base, find_checkpoint
@@ -19,7 +19,7 @@ from gitcellar.core.metrics import parse_metrics
 from gitcellar.core.names import ModelName
 from gitcellar.core.references import Reference
 from gitcellar.core.state import ModelState, VersionState
-from gitcellar.core.tags import model_patterns
+from gitcellar.core.tags import model_patterns, parse_listing
 from gitcellar.core.trailers import Message, parse_message
 from gitcellar.store.git import GitRepository
 from gitcellar.store.git_remote import RefSource, RemoteRepository
@@ -80,10 +80,11 @@ def require_entry(repository: GitRepository, commit: str, model: ModelName) -> E
     """Like `read_entry`. Raise NotFoundError where the commit declares nothing."""
     entry = read_entry(repository, commit, model)
     if entry is None:
-        raise NotFoundError(
-            f"artifacts.yaml at {commit[:7]} has no entry for {model}",
-            hint=f"gitcellar add {model} PATH, then commit what it names",
-        )
+        known = [name.text for name in parse_listing(repository.list_tags())]
+        declare = f"gitcellar add {model} PATH, then commit what it names"
+        near = did_you_mean(model.text, known) if model.text not in known else None
+        hint = f"{near} If it is new: {declare}" if near else declare
+        raise NotFoundError(f"artifacts.yaml at {commit[:7]} has no entry for {model}", hint=hint)
     return entry
 
 

@@ -15,7 +15,6 @@ from gitcellar.cellar.policies import read_policy
 from gitcellar.cellar.reading import unknown_model
 from gitcellar.cellar.snapshots import read_snapshot
 from gitcellar.core.contract import Difference, compare_contracts
-from gitcellar.core.errors import NotFoundError, did_you_mean
 from gitcellar.core.events import Assigned
 from gitcellar.core.names import ModelName
 from gitcellar.core.references import Reference, find_referenced
@@ -24,6 +23,7 @@ from gitcellar.policy.change import Act, Change, Declaration, ProposedTag
 from gitcellar.policy.gates import Weighed, find_metrics, weigh_gates
 from gitcellar.policy.judge import judge
 from gitcellar.policy.plan import Plan
+from gitcellar.policy.stage_names import unknown_stage
 from gitcellar.store.environment import read_now
 from gitcellar.store.git import GitRepository
 
@@ -57,8 +57,7 @@ def weigh_passage(repository: GitRepository, reference: Reference, stage: str, *
     """Hold the version that a reference means against a stage. Raise NotFoundError for a stage of no policy."""
     rules = read_policy(repository, remote).rules_of(reference.model)
     if stage not in rules.stages:
-        hint = did_you_mean(stage, rules.stages) or f"there are: {', '.join(rules.stages)}"
-        raise NotFoundError(f"{reference.model} has no stage {stage!r} by the policy", hint=hint)
+        raise unknown_stage(f"{reference.model} has no stage {stage!r} by the policy", stage, rules.stages)
     snapshot = read_snapshot(repository, reference.model)
     state = snapshot.state
     if not state.events:
@@ -81,7 +80,7 @@ def weigh_passage(repository: GitRepository, reference: Reference, stage: str, *
         state.has_held(held.commit, stage),
         live.version if live else None,
         _compare(act, new, old),
-        compare_contracts(old.contract, new.contract) if old and new else (),
+        compare_contracts(old.contract, new.contract, casting=rules.casting) if old and new else (),
         [each.message for each in judge(Change(act.day, (act,))).violations if each.message not in told],
     )
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from gitcellar.cellar.asking import unknown_tag
 from gitcellar.cellar.checking import check_tag
 from gitcellar.cellar.reading import read_model
 from gitcellar.cellar.writing import Options, Outcome, Planning, act_on
-from gitcellar.core.errors import NO, CellarError, NotFoundError
+from gitcellar.core.errors import NO, CellarError
 from gitcellar.core.events import Assigned, Deprecated, Event, Registered, Unassigned, Withdrawn
 from gitcellar.core.names import ModelName
 from gitcellar.core.state import ARCHIVED, ModelState, fold_events
@@ -50,9 +51,10 @@ def guard(repository: GitRepository, tag: str, options: Options) -> Guarded:
     named = find_tag_name(tag)
     if named is None:
         return Guarded(Verdict(()))
-    event = next((event for event in read_model(repository, named.model).events if event.tag == tag), None)
+    state = read_model(repository, named.model)
+    event = next((event for event in state.events if event.tag == tag), None)
     if event is None:
-        raise NotFoundError(f"there is no tag {tag!r} here", hint="git fetch --tags")
+        raise unknown_tag(state, tag)
     verdict = check_tag(repository, tag)
     if verdict.ok:
         return Guarded(verdict)
@@ -81,7 +83,7 @@ def _answer(repository: GitRepository, model: ModelName, plan: Planning, event: 
         fact = event.fact
         if not isinstance(fact, Assigned):
             raise
-    return act_on(repository, model, lambda state, _: _plan_emptying(state, event, fact.stage), options)
+    return act_on(repository, model, lambda state, rules: _plan_emptying(state, rules, event, fact.stage), options)
 
 
 def _plan_answer(state: ModelState, rules: ModelRules, event: Event) -> Plan:
@@ -91,7 +93,7 @@ def _plan_answer(state: ModelState, rules: ModelRules, event: Event) -> Plan:
     if isinstance(fact, Registered):
         return _plan_withdrawal(state, without, event, fact.version)
     if isinstance(fact, Assigned | Unassigned):
-        return _plan_return(state, without, _find_changed_stage(state, without, fact.stage))
+        return _plan_return(state, rules, without, _find_changed_stage(state, without, fact.stage))
     if isinstance(fact, Withdrawn):
         raise LeftError(f"no tag takes back that {fact.version} was withdrawn")
     if isinstance(fact, Deprecated):
@@ -113,13 +115,13 @@ def _plan_withdrawal(state: ModelState, without: ModelState, event: Event, versi
     return plan_withdraw(state, held)
 
 
-def _plan_return(state: ModelState, without: ModelState, stage: str) -> Plan:
+def _plan_return(state: ModelState, rules: ModelRules, without: ModelState, stage: str) -> Plan:
     """Give a stage what it would hold without one event."""
     _require_changed(state, without, stage)
     before = without.stages.get(stage)
     if before is None or before.version in state.withdrawn:
-        return plan_unassign(state, stage)
-    return plan_rollback(state, stage, before.version)
+        return plan_unassign(state, rules, stage)
+    return plan_rollback(state, rules, stage, before.version)
 
 
 def _find_changed_stage(state: ModelState, without: ModelState, stage: str) -> str:
@@ -134,10 +136,10 @@ def _find_changed_stage(state: ModelState, without: ModelState, stage: str) -> s
     return emptied[0]
 
 
-def _plan_emptying(state: ModelState, event: Event, stage: str) -> Plan:
+def _plan_emptying(state: ModelState, rules: ModelRules, event: Event, stage: str) -> Plan:
     """Take out of a stage what one event brought into it."""
     _require_changed(state, _without(state, event), stage)
-    return plan_unassign(state, stage)
+    return plan_unassign(state, rules, stage)
 
 
 def _without(state: ModelState, event: Event) -> ModelState:

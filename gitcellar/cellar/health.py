@@ -5,11 +5,20 @@ May import core, policy, store and its own floor.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from gitcellar.cellar.policies import ask_protected, find_other_policies, find_protected, read_policy_of
+from gitcellar.cellar.asking import find_unnamed_stages
+from gitcellar.cellar.dangling import find_dangling, find_shadows
+from gitcellar.cellar.policies import (
+    BRANCHES,
+    ProtectedBranch,
+    ask_protected,
+    find_other_policies,
+    read_policy_of,
+)
 from gitcellar.cellar.reading import read_cellar
 from gitcellar.core.errors import CellarError
 from gitcellar.core.names import ModelName
@@ -20,6 +29,7 @@ from gitcellar.policy.config import FILE as POLICY_FILE
 from gitcellar.store.checkpoints import inspect_remote
 from gitcellar.store.environment import find_version
 from gitcellar.store.git import GitRepository
+from gitcellar.store.git_errors import GitError
 from gitcellar.store.git_health import GitHealth
 from gitcellar.store.hook_files import inspect_hook
 
@@ -44,14 +54,18 @@ class Finding:
 def examine(repository: GitRepository, remote: str) -> list[Finding]:
     """Look at everything that has gone wrong for somebody before. What cannot be told is a finding too."""
     states = read_cellar(repository)
+    registered = any(state.registrations for state in states.values())
     return [
         *_examine_versions(repository),
         *told("policy", _examine_policy(repository, remote)),
         *_examine_clone(repository),
+        *told("stages", _examine_stages(repository, remote, states)),
         *told("remote", _examine_remote(repository, remote, states)),
         *_examine_names(repository, states),
+        *_examine_shadows(repository, remote),
+        *_examine_chain(repository),
         *_examine_hooks(repository),
-        *told("dvc remote", _examine_dvc(repository)),
+        *told("dvc remote", _examine_dvc(repository, registered=registered)),
     ]
 
 
@@ -74,7 +88,10 @@ def _examine_versions(repository: GitRepository) -> Iterator[Finding]:
 
 def _examine_policy(repository: GitRepository, remote: str) -> Iterator[Finding]:
     protected = ask_protected(repository, remote)
-    if read_policy_of(repository, protected).is_written:
+    elsewhere = _find_elsewhere(repository, remote, protected)
+    if elsewhere is not None:
+        yield elsewhere
+    elif read_policy_of(repository, protected).is_written:
         yield Finding("policy", "ok", f"{POLICY_FILE} of {protected}")
     else:
         hint = f"gitcellar init writes {POLICY_FILE}; commit it to {protected.short}"
@@ -82,6 +99,42 @@ def _examine_policy(repository: GitRepository, remote: str) -> Iterator[Finding]
     for other in find_other_policies(repository, protected):
         hint = f"it holds once it is on {protected.short}, or bring that one here: git pull"
         yield Finding("policy", "warning", f"{other} has another policy, which judges nothing", hint)
+
+
+def _find_elsewhere(repository: GitRepository, remote: str, taken: ProtectedBranch) -> Finding | None:
+    """Why the policy that is read here may be another branch's than the protected one's."""
+    if repository.is_bare():
+        return None
+    if repository.find_remote_url(remote) is not None:
+        try:
+            head, _ = repository.read_remote_head(remote)
+        except GitError:
+            return None  # that the remote does not answer is told once
+        if head is None or head == taken.name:
+            return None
+        message = f"the default branch of {remote} is {head}, and this clone takes the policy of {taken.short}"
+        return Finding("policy", "error", message, f"git remote set-head {remote} --auto")
+    others = repository.list_remotes()
+    if others:
+        message = f"there is no remote {remote}, so the policy is that of {taken.short}, which is checked out"
+        return Finding("policy", "warning", message, f"gitcellar doctor --remote {others[0]}")
+    heads = repository.list_ref_ids(BRANCHES)
+    found = repository.check_objects([f"{ref}:{POLICY_FILE}" for ref in heads])
+    said = {ref: found.get(f"{ref}:{POLICY_FILE}") for ref in heads}
+    differing = [ref for ref, file in said.items() if file != said.get(taken.name)]
+    if not differing:
+        return None
+    other = differing[0].removeprefix(BRANCHES)
+    message = f"the policy is that of {taken.short}, which is checked out, and {other} has another one"
+    return Finding("policy", "warning", message, f"a remote says which branch counts: git remote add {remote} URL")
+
+
+def _examine_stages(repository: GitRepository, remote: str, states: dict[ModelName, ModelState]) -> Iterator[Finding]:
+    """What stays live under a stage's old name: whoever deploys by the new name of the policy does not see it."""
+    policy = read_policy_of(repository, ask_protected(repository, remote))
+    for message in find_unnamed_stages(policy, states.values()):
+        hint = f"name the stage in {POLICY_FILE}, or take the version out of it: gitcellar unassign MODEL STAGE"
+        yield Finding("stages", "warning", message, hint)
 
 
 def _examine_clone(repository: GitRepository) -> Iterator[Finding]:
@@ -109,11 +162,6 @@ def _examine_remote(repository: GitRepository, remote: str, states: dict[ModelNa
     listed = parse_listing(listing)
     there = {event.tag: event.object_id for events in listed.values() for event in events}
     yield from _examine_folders(listing, repository.list_tags())
-    head, _ = repository.read_remote_head(remote)
-    taken = find_protected(repository, remote)
-    if head is not None and head != taken.name and not repository.is_bare():
-        message = f"the default branch of {remote} is {head}, and this clone takes the policy of {taken.short}"
-        yield Finding("policy", "error", message, f"git remote set-head {remote} --auto")
     here = {e.tag: e.object_id for state in states.values() for e in state.events}
     missing, own = sorted(there.keys() - here.keys()), sorted(here.keys() - there.keys())
     moved = sorted(tag for tag in here.keys() & there.keys() if here[tag] != there[tag])
@@ -158,6 +206,25 @@ def _examine_names(repository: GitRepository, states: dict[ModelName, ModelState
             yield Finding("tags", "warning", f"{anomaly.tag}: {anomaly.message}", f"gitcellar show {state.name}")
 
 
+def _examine_shadows(repository: GitRepository, remote: str) -> Iterator[Finding]:
+    for name, where in find_shadows(repository, remote):
+        quoted = shlex.quote(name)
+        hint = f"rename it: git branch -m {quoted} NEW-NAME"
+        if where is not None:
+            kept = shlex.quote(f"refs/remotes/{where}/{name}:refs/heads/NEW-NAME")
+            hint = f"rename it: git push {where} {kept} {shlex.quote(f':refs/heads/{name}')}"
+        message = f"the branch {name}{f' on {where}' if where else ''} shadows the tag of that name"
+        yield Finding("names", "error", message, hint)
+
+
+def _examine_chain(repository: GitRepository) -> Iterator[Finding]:
+    for ref, model, message in find_dangling(repository):
+        hint = "git fetch --tags --force brings what a remote has"
+        if model is not None:
+            hint = f"gitcellar fetch {model} brings back what was pushed; gitcellar undo {model} drops what never was"
+        yield Finding("chain", "error", f"{ref}: {message}", hint)
+
+
 def _examine_hooks(repository: GitRepository) -> Iterator[Finding]:
     folder = repository.find_hooks_folder()
     for name in CLIENT:
@@ -166,13 +233,21 @@ def _examine_hooks(repository: GitRepository) -> Iterator[Finding]:
         yield Finding(f"{name} hook", level, found, None if level == "ok" else f"gitcellar hook install {name}")
 
 
-def _examine_dvc(repository: GitRepository) -> Iterator[Finding]:
+def _examine_dvc(repository: GitRepository, *, registered: bool) -> Iterator[Finding]:
     root = repository.find_root()
     if root is None or not (root / ".dvc").is_dir():
         yield Finding("dvc remote", "warning", "there is no .dvc here", "gitcellar init")
         return
     remote = inspect_remote(root)
-    yield Finding("dvc remote", "ok", f"{remote.name} answers")
+    if remote.missing is None:
+        yield Finding("dvc remote", "ok", f"{remote.name} answers")
+    elif registered:
+        message = f"{remote.name} is at {remote.missing}, which does not exist, and versions are registered"
+        hint = "bring it back, or name where the checkpoints are: dvc remote modify"
+        yield Finding("dvc remote", "error", message, f"{hint} {remote.name} url URL")
+    else:
+        message = f"{remote.name} is at {remote.missing}, which does not exist yet"
+        yield Finding("dvc remote", "warning", message, "make it, if the first push does not: a bucket is never made")
     if remote.ignored:
         message = f"ignored in the committed .dvc/config: {', '.join(remote.ignored)}"
         yield Finding("dvc config", "warning", message, "put what you trust in .dvc/config.local")

@@ -14,6 +14,7 @@ from gitcellar.policy.config import FILE, Policy, parse_policy
 from gitcellar.policy.people import SIGNERS_FILE
 from gitcellar.store.git import GitRepository
 from gitcellar.store.git_errors import GitError
+from gitcellar.store.git_remote import RefSource, initialized
 from gitcellar.store.work_files import read_work_files
 
 BRANCHES = "refs/heads/"
@@ -99,6 +100,27 @@ def read_policy(repository: GitRepository, remote: str | None = "origin") -> Pol
 def read_policy_of(repository: GitRepository, protected: ProtectedBranch) -> Policy:
     """The policy of a branch; the default one where the branch does not exist yet or has no file."""
     return Policy() if protected.commit is None else read_policy_at(repository, protected.commit)
+
+
+def find_known_policy(repository: GitRepository) -> Policy | None:
+    """The policy that judges, as this clone knows it without asking its remote; None where it does not, or has faults.
+
+    For what is told beside an answer that needs no policy.
+    """
+    try:
+        known = None if repository.is_bare() else _find_remembered(repository, "origin")
+        known = known or _find_checked_out(repository, "origin")
+        return None if known is None else read_policy_of(repository, known)
+    except (NotFoundError, DocumentError):
+        return None
+
+
+def read_policy_from(source: RefSource) -> Policy:
+    """The policy that judges a repository or a URL, of which its one file is fetched."""
+    if isinstance(source, GitRepository):
+        return read_policy(source)
+    with initialized(source.url) as repository:
+        return fetch_policy(repository)
 
 
 def fetch_policy(repository: GitRepository) -> Policy:

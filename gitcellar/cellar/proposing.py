@@ -68,7 +68,7 @@ def _propose(repository: GitRepository, declared: Declaration, commit: str, verd
         following,
         reasons,
         [(metric, declared.metrics.get(metric), theirs.get(metric)) for metric in names],
-        compare_contracts(before.contract, declared.contract) if before else (),
+        compare_contracts(before.contract, declared.contract, casting=rules.casting) if before else (),
         [f"{violation.rule}: {violation.message}" for violation in about],
         [(stage, asked) for stage in rules.stages if (asked := _ask(rules.stages[stage].approvals))],
     )

@@ -13,6 +13,7 @@ from gitcellar.cellar.model_past import find_day
 from gitcellar.cellar.policies import fetch_policy, read_policy
 from gitcellar.cellar.reading import read_state, unknown_model
 from gitcellar.core.chain import read_links, walk_back
+from gitcellar.core.errors import NotFoundError
 from gitcellar.core.events import Event
 from gitcellar.core.names import ModelName, find_model_name
 from gitcellar.core.proof import Code, Evidence, Suspicion, find_registrations, find_suspicions
@@ -51,18 +52,36 @@ def verify(
     """Verify one model, or all. A URL is asked for its tags and tips. Raise NotFoundError for a model without tags.
 
     `clone` remembers the tips that `remote` had when it was fetched last; of a URL that is another remote's, nothing.
+    Raise NotFoundError also where a clone has no tip of a model and its remote has: a plain `git clone` brings none,
+    and without it nobody can tell whether the newest events are missing.
     """
     where = str(source.path) if isinstance(source, GitRepository) else source.url
     knows = clone is not None and clone.find_remote_url(remote) == where
     remembered = _remembered(clone, remote) if clone and knows else {}
     if isinstance(source, GitRepository):
-        return verify_tags(source, model, remembered or _remembered(source, remote), read_policy(source, remote))
+        policy = read_policy(source, remote)
+        proof = verify_tags(source, model, remembered or _remembered(source, remote), policy)
+        if proof.ok and policy.content.coordination and not source.is_bare():
+            _require_tips(source, remote, proof)
+        return proof
     patterns = ["refs/tags/*", f"{_TIPS}*"]
     if model is not None:
         patterns = [p for name in _related(model) for p in (*model_patterns(name), f"{_TIPS}{name.in_tag}@*")]
     with cloned(source.url, patterns) as repository:
         policy = fetch_policy(repository)
         return verify_tags(repository, model, remembered, policy)
+
+
+def _require_tips(repository: GitRepository, remote: str, proof: Proof) -> None:
+    """Raise NotFoundError where a model has no tip in this clone, and one on the remote. Only then is that asked."""
+    url = repository.find_remote_url(remote)
+    lacking = {model: tip_ref(model) for model, found in proof.suspicions if found.code == "no-tip"}
+    there = repository.list_remote_refs(remote, list(lacking.values())) if lacking and url is not None else {}
+    unknown = [model for model, ref in lacking.items() if ref in there]
+    if unknown:
+        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        message = f"this clone has no tip of {unknown[0]}{more}, so whether its newest events are missing is not known"
+        raise NotFoundError(message, hint=f"gitcellar fetch --remote {remote} brings what a plain git clone leaves out")
 
 
 def verify_tags(

@@ -15,7 +15,7 @@ from gitcellar.cellar.policies import read_policy
 from gitcellar.cellar.reading import project_root
 from gitcellar.core.declared import DVC_FILE, FILE, manifest_files
 from gitcellar.core.documents import as_document, validate
-from gitcellar.core.errors import InvalidError, NotFoundError
+from gitcellar.core.errors import InvalidError, NotFoundError, did_you_mean
 from gitcellar.core.events import Assigned
 from gitcellar.core.manifest import Entry, parse_manifest
 from gitcellar.core.names import ModelName
@@ -172,7 +172,10 @@ def _inside(root: Path, where: Path, path: str) -> str:
     """A path as typed, as one from the root. Raise for what is not there, or outside."""
     full = where / path
     if not full.exists() and not full.with_name(f"{full.name}.dvc").exists():
-        raise NotFoundError(f"there is no file or folder {path!r}", hint="a path is one from the current folder")
+        names = [each.name for each in full.parent.iterdir()] if full.parent.is_dir() else []
+        beside = [f"{path.removesuffix(full.name)}{name}" for name in names]
+        hint = did_you_mean(path, beside) or "a path is one from the current folder"
+        raise NotFoundError(f"there is no file or folder {path!r}", hint=hint)
     if any(part.is_symlink() for part in [full, *full.parents] if root.resolve() in part.absolute().parents):
         raise InvalidError(f"{path!r} is or goes through a symbolic link", hint="give the path of the real file")
     try:

@@ -101,6 +101,7 @@ class ContractDocument(TypedDict):
     schema: int
     old: str
     new: str
+    casting: str
     breaks: bool
     differences: list[DifferenceRow]
 

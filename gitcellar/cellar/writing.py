@@ -144,7 +144,7 @@ def assign(repository: GitRepository, reference: Reference, stage: str, *, optio
 
 def unassign(repository: GitRepository, model: ModelName, stage: str, *, options: Options = DEFAULT) -> Outcome:
     """Empty a stage."""
-    return act_on(repository, model, lambda state, _: plan_unassign(state, stage), options)
+    return act_on(repository, model, lambda state, rules: plan_unassign(state, rules, stage), options)
 
 
 def rollback(
@@ -156,7 +156,7 @@ def rollback(
     options: Options = DEFAULT,
 ) -> Outcome:
     """Put back what held a stage before, or the version `to` that held it once, as a new event."""
-    return act_on(repository, model, lambda state, _: plan_rollback(state, stage, to), options)
+    return act_on(repository, model, lambda state, rules: plan_rollback(state, rules, stage, to), options)
 
 
 def withdraw(repository: GitRepository, reference: Reference, *, options: Options = DEFAULT) -> Outcome:

@@ -4,30 +4,32 @@
 |---|---|---|
 | the contract | is gone | is new |
 | an input | is gone; is new and has no default; lost its default | is new with a default; has another default |
-| an input's dtype | any other, unless it holds every value of the old one | int32 to int64, float16 to float32, … |
+| an input's dtype | any other | with `casting: lossless`: what holds every value of the old one |
 | an input's shape | takes less: another rank or number; a number, or one name for two sizes | takes more |
 | an output | is gone | is new |
 | an output's dtype | any other | |
 | an output's shape | gives more: another rank or number, any size where a number was promised | gives less |
+| columns | another order; one is gone; a new one | were not said before; a new last one, an input with a default |
 | labels, preprocessing, architecture | any other; gone | were not said before |
 
+What serves decides: ONNX Runtime and Triton refuse an input of any other dtype (tried: int32 to an int64 input,
+float32 to float64, float16 to float32), and MLflow casts where nothing is lost.
+
 A size by name is the same wherever the name stands, and `?` is any size each time. The relation is reflexive and
-transitive, and not symmetric. May import core.manifest.
+transitive, and not symmetric.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
+from gitcellar.core.dtypes import is_lossless
 from gitcellar.core.manifest import Contract, Tensor
 
 _ANY = "?"
-# What each dtype's every value fits into, without loss. Transitive by construction.
-_SIGNED = ("int8", "int16", "int32", "int64")
-_UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
-_FLOATS = ("float16", "float32", "float64")
-
+Casting = Literal["none", "lossless"]
 _Size = int | str
 
 
@@ -43,31 +45,37 @@ class Difference:
         return f"{self.field}: {self.message}"
 
 
-def compare_contracts(old: Contract | None, new: Contract | None) -> list[Difference]:
-    """Every difference, the fields in the order of the manifest; none where both say the same."""
+def compare_contracts(old: Contract | None, new: Contract | None, *, casting: Casting) -> list[Difference]:
+    """Every difference, the fields in the order of the manifest; none where both say the same.
+
+    `casting` says what a server does to an input of another dtype than the model takes.
+    """
     if old is None or new is None:
         if old is new:
             return []
         return [Difference("contract", "is new" if old is None else "is gone", breaks=new is None)]
     names = _Names({size for tensor in old.inputs.values() for size in tensor.shape if isinstance(size, str)})
-    inputs = list(_compare_inputs(old.inputs, new.inputs, names))
+    inputs = list(_compare_inputs(old.inputs, new.inputs, names, casting))
     # What the outputs' names mean follows from the inputs, so a broken input is not told again at every output.
     spelled_alike = any(difference.breaks for difference in inputs)
     return [
         *inputs,
         *_compare_outputs(old.outputs, new.outputs, names, spelled_alike=spelled_alike),
+        *_compare_columns(old, new),
         *_compare_words("labels", old.labels or None, new.labels or None),
         *_compare_words("preprocessing", old.preprocessing, new.preprocessing),
         *_compare_words("architecture", old.architecture, new.architecture),
     ]
 
 
-def find_breaks(old: Contract | None, new: Contract | None) -> list[Difference]:
+def find_breaks(old: Contract | None, new: Contract | None, *, casting: Casting) -> list[Difference]:
     """Those differences that an application would notice."""
-    return [difference for difference in compare_contracts(old, new) if difference.breaks]
+    return [difference for difference in compare_contracts(old, new, casting=casting) if difference.breaks]
 
 
-def _compare_inputs(old: Mapping[str, Tensor], new: Mapping[str, Tensor], names: _Names) -> Iterator[Difference]:
+def _compare_inputs(
+    old: Mapping[str, Tensor], new: Mapping[str, Tensor], names: _Names, casting: Casting
+) -> Iterator[Difference]:
     for name in dict.fromkeys([*old, *new]):
         field = f"inputs.{name}"
         if name not in new:
@@ -79,7 +87,7 @@ def _compare_inputs(old: Mapping[str, Tensor], new: Mapping[str, Tensor], names:
         else:
             before, after = old[name], new[name]
             if before.dtype != after.dtype:
-                fits = _holds(after.dtype, before.dtype)
+                fits = casting == "lossless" and is_lossless(before.dtype, after.dtype)
                 yield Difference(f"{field}.dtype", f"{before.dtype} became {after.dtype}", breaks=not fits)
             fault = names.find_narrowed(name, before.shape, after.shape)
             if fault or before.shape != after.shape:
@@ -109,6 +117,15 @@ def _compare_outputs(
             if fault or before.shape != after.shape:
                 message = f"{_spell(before.shape)} became {_spell(after.shape)}" + (f": {fault}" if fault else "")
                 yield Difference(f"{field}.shape", message, breaks=fault is not None)
+
+
+def _compare_columns(old: Contract, new: Contract) -> Iterator[Difference]:
+    """A table is passed by position, so what an application sends must stand first, in its order."""
+    count = len(old.columns)
+    added = [new.inputs.get(column) for column in new.columns[count:]]
+    kept = new.columns[:count] == old.columns and all(each and each.default is not None for each in added)
+    for found in _compare_words("columns", old.columns or None, new.columns or None):
+        yield replace(found, breaks=found.breaks and not kept)
 
 
 def _compare_words(field: str, old: list[str] | str | None, new: list[str] | str | None) -> Iterator[Difference]:
@@ -173,16 +190,6 @@ class _Names:
             if not kept or self.promised.setdefault(before, given) != given:
                 return f"{_size(after)} where the size {before} was promised"
         return None
-
-
-def _holds(wide: str, narrow: str) -> bool:
-    """Whether every value of `narrow` is one of `wide`."""
-    for family in (_SIGNED, _UNSIGNED, _FLOATS):
-        if wide in family and narrow in family:
-            return family.index(wide) >= family.index(narrow)
-    if wide in _SIGNED and narrow in _UNSIGNED:
-        return _SIGNED.index(wide) > _UNSIGNED.index(narrow)
-    return False
 
 
 def _spell(shape: list[_Size]) -> str:

@@ -166,7 +166,9 @@ def _explain(entry: Any, model: type[BaseModel]) -> str:
     if entry["type"] == "extra_forbidden":
         key = str(entry["loc"][-1])
         hint = did_you_mean(key, _known_keys(model, bool(entry["loc"][:-1])))
-        return f"unknown key {key!r}" + (f"; {hint}" if hint else "; a team's own keys go under 'custom:'")
+        own = "a team's own keys go under the entry's 'custom:'" if "custom" in model.model_fields else None
+        advice = hint or own or "a team's own keys have no place here"
+        return f"unknown key {key!r}; {advice}"
     if entry["type"] == "string_type" and isinstance(written, int | float) and not isinstance(written, bool):
         return f"{written!r} is a number here; put it in quotes, since YAML reads 1.10 as the number 1.1"
     message = entry["msg"].removeprefix("Value error, ")

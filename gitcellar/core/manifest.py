@@ -55,6 +55,7 @@ class Contract(_Strict):
 
     inputs: dict[str, Tensor] = {}
     outputs: dict[str, Tensor] = {}
+    columns: list[str] = Field(default=[], description="of the table that the model takes, in its order")
     labels: list[str] = Field(default=[], description="class names in the order of the output")
     preprocessing: str | None = Field(default=None, description="digest of the preprocessing")
     architecture: str | None = Field(default=None, description="digest or name of the architecture")

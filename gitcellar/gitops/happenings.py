@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from gitcellar.cellar.reading import detail_events, read_state, with_objects
+from gitcellar.cellar.asking import unknown_tag
+from gitcellar.cellar.reading import detail_events, read_model, read_state, with_objects
 from gitcellar.cellar.rows import format_time
 from gitcellar.core.cloud_events import Happening, Kind, claim_of, find_kind, find_previous
 from gitcellar.core.declared import find_path, manifest_files
 from gitcellar.core.digests import Digest
 from gitcellar.core.documents import MAX_BYTES
-from gitcellar.core.errors import CellarError, NotFoundError
+from gitcellar.core.errors import CellarError
 from gitcellar.core.events import Details, Event
 from gitcellar.core.lineage import find_checkpoint
 from gitcellar.core.names import ModelName
@@ -32,8 +33,8 @@ def read_happening(source: RefSource, tag: str) -> Happening:
         return Happening("none", tag)
     with with_objects(source, named.model) as repository:
         found = list(read_happenings(repository, named.model, [tag]))
-    if not found:
-        raise NotFoundError(f"there is no tag {tag}", hint="git fetch --tags brings what a shallow clone has not")
+        if not found:
+            raise unknown_tag(read_model(repository, named.model), tag)
     return found[0]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from gitcellar.core.deployments import Deployment
-from gitcellar.core.errors import InvalidError
+from gitcellar.core.errors import InvalidError, NotFoundError, did_you_mean
 from gitcellar.core.target_paths import parse_target_path
 from gitcellar.store.templates import render_folder
 
@@ -54,6 +54,13 @@ def _require_target_path(path: str, form: str) -> None:
     except InvalidError as error:
         hint = f"keep in {form} the templates and nothing else, not git's files either"
         raise InvalidError(str(error), hint=hint) from error
+
+
+def require_form(form: str) -> None:
+    """Raise NotFoundError, with the nearest name, for what is neither one of FORMS nor a folder."""
+    if form not in FORMS and not Path(form).is_dir():
+        hint = did_you_mean(form, FORMS) or f"there are: {', '.join(FORMS)}, or the path of a folder"
+        raise NotFoundError(f"{form!r} is no form, and no folder of templates", hint=hint)
 
 
 def name_form(form: str) -> str:

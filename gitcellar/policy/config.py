@@ -6,7 +6,7 @@ what stands earlier. May import core, and policy's sections, people and settings
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,11 +65,14 @@ _DEFAULTS: Mapping[str, Any] = {
     "coordination": True,
     "stages": {name: {"from": list(rules.entered_from or ())} for name, rules in DEFAULT_STAGES.items()},
     "contract": "optional",
+    "casting": "none",
     "environment": "optional",
     "signed": "optional",
     "chained": "optional",
     "max_push": 10_000,
 }
+# What is required by one section is not excused by another that requires more.
+_ADDING = ("required", "files")
 # Mappings of which a later section may refine one key and leave the others.
 _BY_KEY = ("rules", "required_for")
 
@@ -112,12 +115,24 @@ class Policy:
             for number, f in enumerate(self.content.freezes)
         )
 
-    def settings_of(self, model: ModelName | None) -> dict[str, Setting]:
-        """What applies to a model, by key, and who said so; of None what applies where no model is named."""
-        settings = {key: Setting(key, value, None) for key, value in _DEFAULTS.items()}
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """The stages of any model: those that a section names, and the default ones where the top names none."""
+        said = [setting for setting in self.settings() if setting.key == "stages"]
+        named = [stage for setting in said for stage in setting.value]
+        default = () if any(setting.match == "**" for setting in said) else DEFAULT_STAGES
+        return tuple(dict.fromkeys([*default, *named]))
+
+    def settings_of(self, model: ModelName | None) -> dict[str, list[Setting]]:
+        """What applies to a model, by key, and who said so; of None what applies where no model is named.
+
+        One setting a key, but of what is required each that asks for something, for those add up.
+        """
+        settings = {key: [Setting(key, value, None)] for key, value in _DEFAULTS.items()}
         for setting in self.settings():
             if matches(setting.match, model.text) if model else setting.match == "**":
-                settings[setting.key] = setting
+                before = settings.get(setting.key, []) if setting.key.startswith(_ADDING) else []
+                settings[setting.key] = [*before, setting]
         return settings
 
     def settings(self) -> Iterator[Setting]:
@@ -140,8 +155,8 @@ class Policy:
 
     def rules_of(self, model: ModelName | None) -> ModelRules:
         """What applies to one model; of None what applies where no model is named."""
-        said = {key: setting.value for key, setting in self.settings_of(model).items()}
-        files = said.get("files")
+        settings = {key: [each.value for each in found] for key, found in self.settings_of(model).items()}
+        said = {key: values[-1] for key, values in settings.items()}
         return ModelRules(
             said["scheme"],
             _read_stages(said["stages"]),
@@ -149,11 +164,11 @@ class Policy:
             said["coordination"],
             tuple(said.get("names", ())),
             tuple(said.get("protected", ())),
-            tuple(said.get("required", ())),
-            {key.partition(".")[2]: tuple(value) for key, value in said.items() if key.startswith("required_for.")},
+            _join(settings.get("required", ())),
+            {key.partition(".")[2]: _join(lists) for key, lists in settings.items() if key.startswith("required_for.")},
             said["contract"] == "required",
             said["environment"] == "locked",
-            None if files is None else FileRules(tuple(files.get("required", ())), _as_tuple(files.get("optional"))),
+            _read_files(settings.get("files", ())),
             said.get("max_size"),
             {key.partition(".")[2]: value for key, value in said.items() if key.startswith("rules.")},
             self.exceptions,
@@ -165,6 +180,7 @@ class Policy:
             _read_quorum(self.content.policy_changes),
             said["max_push"],
             self.blob,
+            casting=said["casting"],
         )
 
     def _sections(self) -> Iterator[tuple[Path, ModelSection]]:
@@ -281,6 +297,18 @@ def _read_gate(said: Mapping[str, Any]) -> Gate:
         return Limit(said["metric"], said.get("at_least"), said.get("at_most"))
     by = said.get("by")
     return Improvement(said["metric"], said["improves_on"], str(by or 0), said.get("higher_is_better", True))
+
+
+def _read_files(said: Sequence[Mapping[str, Any]]) -> FileRules | None:
+    """Every glob that any section requires, and the optional ones of the last that names some."""
+    optional = [files["optional"] for files in said if files.get("optional") is not None]
+    required = _join(files.get("required", ()) for files in said)
+    return FileRules(required, _as_tuple(optional[-1] if optional else None)) if said else None
+
+
+def _join(lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """The words of all lists, each once, in their order."""
+    return tuple(dict.fromkeys(word for words in lists for word in words))
 
 
 def _as_tuple(values: list[str] | None) -> tuple[str, ...] | None:

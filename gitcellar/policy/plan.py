@@ -21,12 +21,13 @@ from gitcellar.core.events import (
 )
 from gitcellar.core.manifest import Contract, Entry
 from gitcellar.core.names import ModelName
-from gitcellar.core.references import parse_reference
+from gitcellar.core.references import Reference, find_referenced, parse_reference
 from gitcellar.core.state import ARCHIVED, ModelState, VersionState
 from gitcellar.core.versions import Version
 from gitcellar.policy.change import ProposedTag
 from gitcellar.policy.schemes import Bump, scheme_of
 from gitcellar.policy.settings import ModelRules
+from gitcellar.policy.stage_names import require_stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,10 @@ def plan_break_glass(state: ModelState, held: VersionState, stage: str, statemen
     return _plan_entry(state, subject, held, stage, before=claim)
 
 
-def plan_unassign(state: ModelState, stage: str) -> Plan:
-    """Empty a stage. Raise InvalidError for `archived`, which holds nothing."""
+def plan_unassign(state: ModelState, rules: ModelRules, stage: str) -> Plan:
+    """Empty a stage. Raise NotFoundError for one that the model does not know, InvalidError for `archived`."""
     _require_slot(state, stage)
+    require_stage(state, rules, stage)
     held = state.stages.get(stage)
     if held is None:
         return Plan(state.name, f"{stage} of {state.name} is empty already", None, stage)
@@ -135,12 +137,16 @@ def plan_deprecate(state: ModelState) -> Plan:
     return _plan(state, f"Deprecate {state.name}", Deprecated(state.next_counter), commit, None)
 
 
-def plan_rollback(state: ModelState, stage: str, to: Version | None = None) -> Plan:
+def plan_rollback(state: ModelState, rules: ModelRules, stage: str, to: Version | None = None) -> Plan:
     """Put back what held the stage before the version in it, or `to`, which held it at any time.
 
-    Raise NotFoundError where nothing did, or `to` did not, or was withdrawn; InvalidError for `archived`.
+    Raise NotFoundError where nothing did, or `to` did not, or was withdrawn, and for a stage or version that is not
+    known; InvalidError for `archived`.
     """
     _require_slot(state, stage)
+    require_stage(state, rules, stage)
+    if to is not None:
+        find_referenced(Reference(state.name, version=to), state)
     held = state.stages.get(stage)
     now = held.version if held else None
     # A rollback is itself an assignment, so going back twice must not return to what was rolled back from.
@@ -235,7 +241,7 @@ def _choose_bump(
         return None, ("no version before it promises anything",)
     if before.triple[0] == 0:
         return None, ("X = 0 is early development, where anything may break",)
-    differences = compare_contracts(promised, entry.contract)
+    differences = compare_contracts(promised, entry.contract, casting=rules.casting)
     broken = [f"breaks {before}: {difference}" for difference in differences if difference.breaks]
     if broken:
         return "major", (f"X rises, for an application of {before} must change", *broken)

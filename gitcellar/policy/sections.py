@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
 
+from gitcellar.core.contract import Casting
 from gitcellar.core.days import Day, require_order
 from gitcellar.core.errors import CellarError, did_you_mean
 from gitcellar.core.manifest import Entry
@@ -124,7 +125,7 @@ class GateSection(_Strict):
     )
     scan: Literal["clean"] | None = None
     command: list[Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]] | None = Field(
-        default=None, min_length=1, description="run by `gitcellar gate --run`, and recorded as a claim"
+        default=None, min_length=1, description="run by `gitcellar evaluate`, and recorded as a claim"
     )
 
     @model_validator(mode="after")
@@ -210,7 +211,10 @@ class FilesSection(_Strict):
 
 
 class ModelSection(_Strict):
-    """What holds for the models that `match` names. What is left out stays as an earlier section has it."""
+    """What holds for the models that `match` names. What is left out stays as an earlier section has it.
+
+    What is required adds up: of fields, of fields before a stage, and of files.
+    """
 
     match: Glob = Field(description="a glob: * stays within a part of the name, ** crosses parts")
     scheme: SchemeName | None = Field(default=None, description="how versions are numbered")
@@ -227,6 +231,9 @@ class ModelSection(_Strict):
     )
     contract: Literal["optional", "required"] | None = Field(
         default=None, description="whether an entry has a contract from X = 1 on"
+    )
+    casting: Casting | None = Field(
+        default=None, description="lossless where the server casts inputs of another dtype if no value changes"
     )
     environment: Literal["optional", "locked"] | None = Field(
         default=None, description="whether an entry names the exact versions of what it was trained with"

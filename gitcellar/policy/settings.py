@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
+from gitcellar.core.contract import Casting
 from gitcellar.core.tags import Dialect
 from gitcellar.policy.people import People
 from gitcellar.policy.schemes import SchemeName
@@ -202,6 +203,7 @@ class ModelRules:
     policy_changes: Approvals | None = None
     max_push: int = 10_000
     policy: str | None = None
+    casting: Casting = "none"
 
     @property
     def author_stage(self) -> str | None:

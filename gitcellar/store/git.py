@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from gitcellar.core.errors import NotFoundError
+from gitcellar.core.errors import NotFoundError, did_you_mean
 from gitcellar.store.git_errors import GitError, NotARepositoryError
 from gitcellar.store.git_identity import Identity
 from gitcellar.store.git_push import PushAnswer, parse_push
@@ -97,7 +97,9 @@ class GitRepository(TagReader):
         except GitError as error:
             if revision == "HEAD":
                 raise NotFoundError("there is no commit yet", hint="git commit first") from error
-            raise NotFoundError(f"{revision!r} names no commit here", hint="git log --oneline lists them") from error
+            names = [ref.split("/", 2)[2] for ref in self.list_ref_ids("refs/heads/", "refs/tags/", "refs/remotes/")]
+            hint = did_you_mean(revision, names) or "git log --oneline lists them"
+            raise NotFoundError(f"{revision!r} names no commit here", hint=hint) from error
 
     def read_blobs(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
         """The contents of those of `paths` that are files in `commit`, in one git process."""
@@ -282,6 +284,10 @@ class GitRepository(TagReader):
         """The URL of a configured remote; None where there is none of that name."""
         output = self._text("config", "--get", f"remote.{remote}.url", allow=(0, 1)).removesuffix("\n")
         return output or None
+
+    def list_remotes(self) -> list[str]:
+        """The names of the configured remotes."""
+        return self._text("remote").splitlines()
 
     def fetch(self, remote: str, refspecs: Sequence[str], *, depth: int | None = None, blobs: bool = True) -> None:
         """Fetch refs, no tags but those named. Without `blobs` files come when they are read, where the host can."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from gitcellar.cellar.health import examine
 from gitcellar.cellar.hooks import install_hooks
 from gitcellar.core.shims import MARK
 from gitcellar.store.git import GitRepository
-from tests.support.cellars import Bench, make_bench, tag
+from tests.support.asking import ask
+from tests.support.cellars import ANY_WAY, Bench, make_bench, tag
 from tests.support.people import STAGES, make_peopled
 from tests.support.processes import run
 
@@ -190,12 +192,15 @@ exceptions:
 def test_policy_says_what_applies_and_which_line_said_so(tmp_path: Path) -> None:
     policy = "stages: [dev, live]\nrules:\n  V003: off\nmodels:\n- match: vit-l/*\n  scheme: semver\n"
     bench = make_bench(tmp_path / "cellar", policy=policy)
+    # What is declared is known, before any version of it is registered.
+    (bench.work / "artifacts.yaml").write_text("vit-l/base: {path: a}\nbert/base: {path: b}\n")
     assert bench.gitcellar("policy", "vit-l/base", "--plain").out.splitlines() == [
         "scheme\tsemver\tvit-l/*\tline 6",
         "dialect\tcellar\t**\tdefault",
         "coordination\ttrue\t**\tdefault",
         'stages\t["dev", "live"]\t**\tline 1',
         "contract\toptional\t**\tdefault",
+        "casting\tnone\t**\tdefault",
         "environment\toptional\t**\tdefault",
         "signed\toptional\t**\tdefault",
         "chained\toptional\t**\tdefault",
@@ -257,6 +262,67 @@ def test_register_chooses_the_number_by_the_contract_and_says_why(bench: Bench) 
         ["labels", "breaks"],
     ]
     assert bench.gitcellar("contract", "diff", "vit-l/base@1.0", "vit-l/base@1.1").status == 0
+
+
+def make_widened(folder: Path, policy: str) -> Bench:
+    """A base model whose input became int64, and whose next version keeps the X of the one before."""
+    bench = make_bench(folder, policy=f"{ANY_WAY}{policy}")
+    for number, dtype in enumerate(("int32", "int64")):
+        bench.declare("vit-l/base", dtype, contract={"inputs": {"ids": {"dtype": dtype, "shape": ["n"]}}})
+        if not number:
+            bench.register("vit-l/base", version="1.0")
+    return bench
+
+
+CASTS = {
+    "no policy": ("", False),
+    "at the top": ("casting: lossless\n", True),
+    "for the model": ('models: [{match: "vit-l/*", casting: lossless}]\n', True),
+    "for others": ('models: [{match: "vit-s/*", casting: lossless}]\n', False),
+    "but not for the model": ('casting: lossless\nmodels: [{match: "vit-l/*", casting: none}]\n', False),
+}
+
+
+@pytest.mark.parametrize(("policy", "casts"), CASTS.values(), ids=CASTS)
+def test_an_input_of_another_dtype_breaks_unless_the_policy_says_that_the_server_casts(
+    tmp_path: Path, policy: str, casts: bool
+) -> None:
+    bench = make_widened(tmp_path / "cellar", policy)
+    assert bench.register("vit-l/base", dry_run=True).tags == (("vit-l/base@1.1",) if casts else ("vit-l/base@2.0",))
+    same_x = ask(bench.work, "check", "vit-l/base@1.1")
+    assert same_x.status == (0 if casts else 1)
+    assert casts or "C001 vit-l/base@1.1: breaks 1.0: inputs.ids.dtype: int32 became int64" in same_x.err
+    bench.git("tag", "-a", "-m", "2.0", "vit-l/base@2.0")
+    compared = ask(bench.work, "contract", "diff", "vit-l/base@1.0", "vit-l/base@2.0", "--json")
+    document = json.loads(compared.out)
+    assert (compared.status, document["breaks"], document["casting"]) == (
+        int(not casts), not casts, "lossless" if casts else "none",
+    )  # fmt: skip
+    remote = ask(bench.work, "contract", "diff", "vit-l/base@1.0", "vit-l/base@2.0", "--repo", str(bench.work))
+    assert remote.status == compared.status
+
+
+def test_a_url_is_asked_for_its_own_casting(tmp_path: Path) -> None:
+    bench = make_widened(tmp_path / "cellar", "casting: lossless\n")
+    bench.git("tag", "-a", "-m", "2.0", "vit-l/base@2.0")
+    bench.git("push", "-q", "origin", "main", "--tags")
+    compared = ask(tmp_path, "contract", "diff", "vit-l/base@1.0", "vit-l/base@2.0", "--repo", bench.url)
+    assert (compared.status, compared.err) == (0, "Keeps: an application of vit-l/base@1.0 goes on\n")
+
+
+def test_versions_without_contracts_are_not_compared(bench: Bench) -> None:
+    for number in range(3):
+        contract = {"contract": {"outputs": OUTPUT}} if number == 2 else {}
+        bench.declare("vit-l/base", str(number), **contract)
+        bench.register("vit-l/base", version=f"0.{number + 1}")
+    none = ask(bench.work, "contract", "diff", "vit-l/base@0.1", "vit-l/base@0.2", "--json")
+    assert (none.status, none.out, none.error) == (3, "", "neither version has a contract, so nothing was compared")
+    assert none.hint is not None and none.hint.startswith("write 'contract:' in the entry of artifacts.yaml")
+    new = ask(bench.work, "contract", "diff", "vit-l/base@0.2", "vit-l/base@0.3")
+    said = "Keeps: vit-l/base@0.2 has no contract, so there is no promise that vit-l/base@0.3 could break\n"
+    assert (new.status, new.err) == (0, said)
+    gone = ask(bench.work, "contract", "diff", "vit-l/base@0.3", "vit-l/base@0.2")
+    assert (gone.status, gone.err) == (1, "Breaks: an application of vit-l/base@0.3 must change\n")
 
 
 def test_x_that_rises_for_nothing_is_warned_of(bench: Bench) -> None:
@@ -486,3 +552,92 @@ def test_what_one_commit_got_wrong_stops_no_other_from_being_judged(stocked: Ben
         ("M002", "vit-l/base", "artifacts.yaml:1: the file has 4194305 b"),
         ("S001", "vit-l/projectA#live#1", "'live' is none of the policy's stages: s"),
     ]
+
+
+def told(bench: Bench, subject: str, remote: str = "origin") -> list[tuple[str, str, str | None]]:
+    """What the doctor says of a subject that is not well."""
+    found = [each for each in examine(bench.repository, remote) if each.subject == subject and each.level != "ok"]
+    return [(each.level, each.message, each.hint) for each in found]
+
+
+def test_a_policy_of_another_branch_is_not_called_fine(bench: Bench) -> None:
+    bench.git("push", "-q", "origin", "main:trunk")
+    run(bench.remote, "git", "symbolic-ref", "HEAD", "refs/heads/trunk")
+    levels = [each.level for each in examine(bench.repository, "origin") if each.subject == "policy"]
+    assert levels == ["error"]
+
+
+def test_without_a_remote_the_branch_that_is_checked_out_is_not_taken_for_the_protected_one(bench: Bench) -> None:
+    bench.git("remote", "remove", "origin")
+    assert told(bench, "policy") == []
+    bench.git("checkout", "-q", "-b", "loose")
+    (bench.work / "gitcellar.yaml").write_text("stages: [anything]\n")
+    bench.commit("looser")
+    (said,) = told(bench, "policy")
+    assert said[:2] == ("warning", "the policy is that of loose, which is checked out, and main has another one")
+    bench.git("remote", "add", "upstream", str(bench.remote))
+    (said,) = told(bench, "policy")
+    assert said == (
+        "warning",
+        "there is no remote origin, so the policy is that of loose, which is checked out",
+        "gitcellar doctor --remote upstream",
+    )
+
+
+def test_a_storage_folder_that_is_gone_is_told(guarded: Bench) -> None:
+    shutil.rmtree(guarded.storage)
+    (first, *_) = told(guarded, "dvc remote")
+    assert first[:2] == (
+        "error", f"s is at {guarded.storage}, which does not exist, and versions are registered",
+    )  # fmt: skip
+
+
+def test_a_storage_folder_that_nothing_was_pushed_to_is_no_error(bench: Bench) -> None:
+    (first, *_) = told(bench, "dvc remote")
+    assert first[:2] == ("warning", f"s is at {bench.storage}, which does not exist yet")
+
+
+def test_a_branch_with_the_name_of_a_versions_tag_is_told(stocked: Bench) -> None:
+    stocked.git("branch", "vit-l/base@1.0")
+    stocked.git("push", "-q", "origin", "main:refs/heads/vit-l/base@1.0")
+    assert told(stocked, "names") == [
+        (
+            "error",
+            "the branch vit-l/base@1.0 shadows the tag of that name",
+            "rename it: git branch -m vit-l/base@1.0 NEW-NAME",
+        ),
+        (
+            "error",
+            "the branch vit-l/base@1.0 on origin shadows the tag of that name",
+            "rename it: git push origin refs/remotes/origin/vit-l/base@1.0:refs/heads/NEW-NAME :refs/heads/vit-l/base@1.0",
+        ),
+    ]
+
+
+def test_a_tag_whose_object_is_gone_is_told(guarded: Bench) -> None:
+    commit = guarded.commit("soon gone")
+    tag(guarded, "vit-l/base@1.1")
+    tag(guarded, "unrelated")
+    guarded.git("reset", "-q", "--hard", "HEAD~1")
+    (guarded.work / ".git/objects" / commit[:2] / commit[2:]).unlink()
+    assert [message for _, message, _ in told(guarded, "chain")] == [
+        "unrelated: its object, or what that points at, is not here",
+        "vit-l/base@1.1: its object, or what that points at, is not here",
+    ]
+
+
+def test_an_event_that_follows_a_tag_which_is_gone_is_told(guarded: Bench) -> None:
+    guarded.declare("vit-l/base", "base 2")
+    guarded.register("vit-l/base")
+    first = guarded.git("rev-parse", "vit-l/base@1.1")
+    guarded.assign("vit-l/base@1.1", "staging")
+    tip = guarded.git("rev-parse", "vit-l/base#staging#1")
+    hint = "gitcellar fetch vit-l/base brings back what was pushed; gitcellar undo vit-l/base drops what never was"
+    assert told(guarded, "chain") == []
+    guarded.git("tag", "-d", "vit-l/base@1.1")
+    followed = ("error", f"vit-l/base#staging#1: it follows {first[:12]}, and no tag holds that event", hint)
+    assert told(guarded, "chain") == [followed]
+    guarded.git("tag", "-d", "vit-l/base#staging#1")
+    ref = "refs/gitcellar/vit-l/base@tip"
+    message = f"{ref}: it is the newest event by the tip, {tip[:12]}, and no tag holds it"
+    assert told(guarded, "chain") == [("error", message, hint)]

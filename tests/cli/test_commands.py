@@ -231,7 +231,7 @@ def test_a_broken_pipe_is_no_error(live: Bench) -> None:
         (
             ["assign", "vit-l/projectA", "staging", "--push", "--remote", "nowhere"],
             3,
-            "Error: there is no remote 'nowhere'\nHint: git remote add nowhere URL, or name another with --remote\n",
+            "Error: there is no remote 'nowhere'\nHint: there are: origin\n",
         ),
         (["register", "vit-l/projectA", "HEAD~99"], 3, "Error: 'HEAD~99' names no commit here\nHint: git log --oneline lists them\n"),
         (["show", "--repo", "nowhere"], 3, "Error: there is no folder 'nowhere'\nHint: give a path, or a URL such as https://host/cellar.git\n"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.support.asking import ask
 from tests.support.cellars import Bench
 
 WHY = ("--why", "The end of the year.", "--until", "2099-01-06")
@@ -53,3 +54,27 @@ def test_a_freeze_that_cannot_be_read_is_not_written(bench: Bench) -> None:
     before = (bench.work / "gitcellar.yaml").read_text()
     assert bench.gitcellar("freeze", "**", "a/b", *WHY).status == 3
     assert (bench.work / "gitcellar.yaml").read_text() == before
+
+
+def test_a_freeze_until_a_day_that_is_over_is_refused(bench: Bench) -> None:
+    before = (bench.work / "gitcellar.yaml").read_text()
+    past = ask(bench.work, "freeze", "**", "--why", "It is late.", "--until", "2020-01-01")
+    assert (past.status, past.error) == (3, "2020-01-01 is over, so nothing would be frozen")
+    assert past.hint is not None and past.hint.startswith("--until 20")
+    assert (bench.work / "gitcellar.yaml").read_text() == before
+
+
+def test_a_freeze_of_every_stage_is_not_lifted_by_the_name_of_one(bench: Bench) -> None:
+    assert ask(bench.work, "freeze", "**", *WHY).status == 0
+    frozen = (bench.work / "gitcellar.yaml").read_text()
+    one = ask(bench.work, "unfreeze", "**", "production")
+    assert (one.status, one.error) == (3, "no freeze of '**' names the stage 'production'")
+    assert one.hint == "the freeze is of every stage: gitcellar unfreeze '**'"
+    assert (bench.work / "gitcellar.yaml").read_text() == frozen
+
+
+def test_a_stage_that_no_freeze_names_is_not_lifted(bench: Bench) -> None:
+    assert ask(bench.work, "freeze", "**", "staging", *WHY).status == 0
+    missed = ask(bench.work, "unfreeze", "**", "stagin")
+    assert (missed.status, missed.hint) == (3, "did you mean staging?")
+    assert ask(bench.work, "unfreeze", "**", "staging").status == 0

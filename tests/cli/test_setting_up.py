@@ -8,7 +8,8 @@ import pytest
 
 from gitcellar.core.manifest import parse_manifest
 from gitcellar.core.names import ModelName
-from tests.support.cellars import Bench
+from tests.support.asking import ask
+from tests.support.cellars import Bench, tag
 from tests.support.processes import git, run
 
 
@@ -33,6 +34,7 @@ def test_init_in_a_folder_below_the_root_sets_the_root_up(tmp_path: Path) -> Non
 
 
 def test_add_writes_the_entry_and_says_what_to_commit(bench: Bench) -> None:
+    tag(bench, "vit-l/base@1.2")
     (bench.work / "m").mkdir()
     (bench.work / "m/w.bin").write_text("w")
     (bench.work / "data/photos").mkdir(parents=True)
@@ -75,6 +77,15 @@ def test_add_writes_the_entry_and_says_what_to_commit(bench: Bench) -> None:
         "owner": "vision",
         "carbon_kg_co2e": 1.5,
     }
+
+
+@pytest.mark.parametrize("ref", ["vit-l/base@1.0", "vit-l/base@latest", "vit-l/base@1", "vit-l/base#staging"])
+def test_add_takes_any_ref_of_a_base_and_writes_the_version_that_it_means(stocked: Bench, ref: str) -> None:
+    stocked.assign("vit-l/base@1.0", "staging")
+    (stocked.work / "w.bin").write_text("w")
+    assert ask(stocked.work, "add", "vit-l/projectB", "w.bin", "--base", ref).status == 0
+    entry = parse_manifest((stocked.work / "artifacts.yaml").read_bytes())[ModelName("vit-l/projectB")]
+    assert entry.base == "vit-l/base@1.0"
 
 
 def test_add_keeps_comments_order_and_what_it_was_not_told(bench: Bench) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.asking import ask
 from tests.support.cellars import Bench, tag
 from tests.support.people import public_key
 from tests.support.processes import git, run
@@ -188,3 +189,41 @@ def test_a_remote_whose_registry_is_gone_is_the_worst_rewriting(stocked: Bench) 
     ]
     nobody = run(stocked.folder, "gitcellar", "verify", "--repo", stocked.url)
     assert (nobody.status, nobody.err) == (0, "Verified: 0 events of 0 models: nothing was rewritten\n")
+
+
+def test_a_plain_clone_says_that_it_cannot_know_what_the_url_tells(lived: Bench) -> None:
+    plain = Bench(lived.folder / "plain")
+    git(lived.folder, "clone", "-q", lived.url, str(plain.work))
+    asked = ask(plain.work, "verify", "--repo", lived.url)
+    assert (asked.status, asked.err) == (0, "Verified: 6 events of 2 models: nothing was rewritten\n")
+    unknown = ask(plain.work, "verify")
+    assert (unknown.status, unknown.error, unknown.hint) == (
+        3,
+        "this clone has no tip of vit-l/a and 1 more, so whether its newest events are missing is not known",
+        "gitcellar fetch --remote origin brings what a plain git clone leaves out",
+    )
+    assert ask(plain.work, "verify", "vit-l/base").status == 3
+    assert ask(plain.work, "fetch", "--remote", "origin").status == 0
+    assert ask(plain.work, "verify").err == asked.err
+
+
+def test_the_url_and_a_plain_clone_agree_that_the_newest_event_was_taken_away(lived: Bench) -> None:
+    git(lived.remote, "update-ref", "-d", "refs/tags/vit-l/base#production#3")
+    plain = Bench(lived.folder / "plain")
+    git(lived.folder, "clone", "-q", lived.url, str(plain.work))
+    assert ask(plain.work, "verify", "--repo", lived.url).status == 1
+    assert ask(plain.work, "verify").status == 3
+    assert ask(plain.work, "fetch").status == 0
+    assert ask(plain.work, "verify").status == 1
+
+
+def test_where_the_remote_has_no_tip_either_a_clone_says_what_the_url_says(lived: Bench) -> None:
+    for model in ("vit-l/base", "vit-l/a"):
+        git(lived.remote, "update-ref", "-d", f"refs/gitcellar/{model}@tip")
+    plain = Bench(lived.folder / "plain")
+    git(lived.folder, "clone", "-q", lived.url, str(plain.work))
+    asked, here = ask(plain.work, "verify", "--repo", lived.url), ask(plain.work, "verify")
+    assert (here.status, here.err) == (asked.status, asked.err)
+    assert "no-tip" in here.err
+    git(plain.work, "remote", "set-url", "origin", str(lived.folder / "gone.git"))
+    assert ask(plain.work, "verify").status == 4

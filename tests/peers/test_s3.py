@@ -10,6 +10,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from gitcellar.cellar.health import examine
 from tests.support.cellars import Bench, make_bench
 from tests.support.processes import run
 
@@ -149,6 +150,17 @@ def test_a_remote_that_keeps_versions_itself_is_read_by_path_and_version(
     done = run(tmp_path, "gitcellar", "get", "vit-l/projectB@latest", "--repo", stored.url, "-o", "folder")
     assert done.status == 0, done.err
     assert (tmp_path / "folder/sub/b.bin").read_text() == "B 2"
+
+
+def test_the_doctor_tells_a_bucket_that_is_not_there_from_one_that_is_empty(stored: Bench, s3: Any) -> None:
+    s3.create_bucket(Bucket="empty")
+    config = stored.work / ".dvc/config"
+    for bucket, level in (("empty", "ok"), ("nowhere", "error")):
+        config.write_text(config.read_text().replace(f"{BUCKET}/dvc", f"{bucket}/dvc"))
+        found = next(each for each in examine(stored.repository, "origin") if each.subject == "dvc remote")
+        assert (found.level, bucket in found.message or found.level == "ok") == (level, True), found
+        config.write_text(config.read_text().replace(f"{bucket}/dvc", f"{BUCKET}/dvc"))
+    s3.delete_bucket(Bucket="empty")
 
 
 def test_credentials_are_written_nowhere(stored: Bench) -> None:

@@ -64,7 +64,7 @@ models:
         names=("vit-*/*",),
         protected=("main",),
         required=("owner", "metrics.accuracy"),
-        required_for={"production": (), "staging": ("hardware",)},
+        required_for={"production": ("data",), "staging": ("hardware",)},
         contract_required=True,
         environment_locked=True,
         files=FileRules(("README.md",), ("*.py",)),
@@ -76,12 +76,12 @@ models:
 
 def test_every_setting_knows_the_line_that_said_it() -> None:
     policy = parse_policy(b"stages: [dev]\nrules:\n  V003: off\nmodels:\n- match: '*/base'\n  scheme: semver\n")
-    said = {key: (setting.value, setting.line, setting.match) for key, setting in policy.settings_of(BASE).items()}
+    said = {key: (setting.value, setting.line, setting.match) for key, (setting,) in policy.settings_of(BASE).items()}
     assert said["stages"] == (["dev"], 1, "**")
     assert said["rules.V003"] == ("off", 3, "**")
     assert said["scheme"] == ("semver", 6, "*/base")
     assert said["dialect"] == ("cellar", None, "**")
-    assert policy.settings_of(None)["scheme"].line is None
+    assert policy.settings_of(None)["scheme"][0].line is None
 
 
 @pytest.mark.parametrize(
@@ -197,3 +197,38 @@ def test_a_rule_is_off_in_either_spelling(word: str) -> None:
 def test_a_day_needs_no_quotes() -> None:
     policy = parse_policy(b"exceptions: [{rule: V003, match: x, reason: y, until: 2026-12-31}]")
     assert [exception.until for exception in policy.exceptions] == ["2026-12-31"]
+
+
+ADDING = b"""\
+required: [owner]
+required_for: {production: [data]}
+files: {required: [README.md], optional: ["*.py"]}
+models:
+- match: vit-l/*
+  required: [license, owner]
+  required_for: {production: [hardware], staging: [params]}
+  files: {required: [CARD.md]}
+- match: vit-l/base
+  files: {optional: ["*.txt"]}
+"""
+
+
+def test_what_some_models_are_asked_for_is_added_to_what_all_are() -> None:
+    policy = parse_policy(ADDING)
+    rules = policy.rules_of(ModelName("vit-l/a"))
+    assert rules.required == ("owner", "license")
+    assert rules.required_for == {"production": ("data", "hardware"), "staging": ("params",)}
+    assert rules.files == FileRules(("README.md", "CARD.md"), ("*.py",))
+    assert policy.rules_of(ModelName("vit-l/base")).files == FileRules(("README.md", "CARD.md"), ("*.txt",))
+    others = policy.rules_of(ModelName("bert/base"))
+    assert (others.required, others.required_for) == (("owner",), {"production": ("data",)})
+
+
+def test_each_line_that_asks_for_something_is_told() -> None:
+    settings = parse_policy(ADDING).settings_of(ModelName("vit-l/a"))
+    assert [(each.value, each.line, each.match) for each in settings["required"]] == [
+        (["owner"], 1, "**"),
+        (["license", "owner"], 6, "vit-l/*"),
+    ]
+    assert [each.line for each in settings["required_for.production"]] == [2, 7]
+    assert len(settings["scheme"]) == 1

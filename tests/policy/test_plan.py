@@ -49,11 +49,12 @@ def stage_history(*holders: int) -> ModelState:
 
 def test_a_rollback_to_a_version_needs_one_that_held_the_stage() -> None:
     state = stage_history(0, 1, 2)
-    assert plan_rollback(state, "production", parse_version("1.0")).tags[0].target == at(0)
-    assert plan_rollback(state, "production", parse_version("1.2")).tags == ()
-    for version in ("1.3", "7.0"):
-        with pytest.raises(NotFoundError, match=f"vit-l/base {version} never held production"):
-            plan_rollback(state, "production", parse_version(version))
+    assert plan_rollback(state, ModelRules(), "production", parse_version("1.0")).tags[0].target == at(0)
+    assert plan_rollback(state, ModelRules(), "production", parse_version("1.2")).tags == ()
+    with pytest.raises(NotFoundError, match="vit-l/base 1.3 never held production"):
+        plan_rollback(state, ModelRules(), "production", parse_version("1.3"))
+    with pytest.raises(NotFoundError, match="vit-l/base 7.0 is not registered"):
+        plan_rollback(state, ModelRules(), "production", parse_version("7.0"))
 
 
 def test_registering_counts_on() -> None:
@@ -124,8 +125,8 @@ def test_assigning_what_is_there_is_nothing_to_do() -> None:
 
 
 def test_a_stage_is_emptied_once() -> None:
-    assert tags(plan_unassign(stage_history(0), "production")) == ["vit-l/base#production!#2"]
-    assert plan_unassign(stage_history(0), "staging").tags == ()
+    assert tags(plan_unassign(stage_history(0), ModelRules(), "production")) == ["vit-l/base#production!#2"]
+    assert plan_unassign(stage_history(0), ModelRules(), "staging").tags == ()
 
 
 def test_a_version_is_withdrawn_once() -> None:
@@ -151,9 +152,9 @@ def test_a_rollback_goes_back_in_what_the_stage_held(holders: tuple[int, ...], b
     state = stage_history(*holders)
     if back_to is None:
         with pytest.raises(NotFoundError):
-            plan_rollback(state, "production")
+            plan_rollback(state, ModelRules(), "production")
     else:
-        plan = plan_rollback(state, "production")
+        plan = plan_rollback(state, ModelRules(), "production")
         assert plan.tags[0].target == at(back_to)
         counter = len(holders) + 1
         assert tags(plan) == [f"vit-l/base#production#{counter}"]
@@ -170,7 +171,7 @@ def test_archived_is_neither_emptied_nor_rolled_back() -> None:
     state = state_of("vit-l/base", "@1.0", "#staging#1", "#archived#2")
     for plan in (plan_unassign, plan_rollback):
         with pytest.raises(InvalidError, match="archived is a state and no stage: 1.0 of vit-l/base is archived"):
-            plan(state, "archived")
+            plan(state, ModelRules(), "archived")
 
 
 def test_a_rollback_passes_over_what_was_withdrawn() -> None:
@@ -178,9 +179,11 @@ def test_a_rollback_passes_over_what_was_withdrawn() -> None:
 
     state = stage_history(0, 1, 2)
     withdrawn = state_of("vit-l/base", "@1.1!#9").events
-    assert plan_rollback(fold_events(state.name, [*state.events, *withdrawn]), "production").tags[0].target == at(0)
+    assert plan_rollback(fold_events(state.name, [*state.events, *withdrawn]), ModelRules(), "production").tags[
+        0
+    ].target == at(0)
 
 
 def test_a_rollback_of_a_stage_that_held_nothing_is_told() -> None:
     with pytest.raises(NotFoundError, match="nothing that still stands held production"):
-        plan_rollback(state_of("vit-l/base", "@1.0"), "production")
+        plan_rollback(state_of("vit-l/base", "@1.0"), ModelRules(), "production")

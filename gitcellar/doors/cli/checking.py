@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gitcellar.cellar import checking
+from gitcellar.cellar.reading import read_model
 from gitcellar.cellar.rows import SCHEMA
 from gitcellar.cellar.verdict_rows import DoctorDocument, FindingRow
 from gitcellar.core.errors import NO, InvalidError
@@ -140,6 +141,7 @@ def _judge_reference(repository: GitRepository, text: str, *, data: bool) -> Ver
 
     reference = parse_reference(text)
     if reference.version is None:
+        read_model(repository, reference.model)
         hint = "a version that is to be registered is MODEL@1.2; for a stage: gitcellar assign REF STAGE --dry-run"
         raise InvalidError(f"{text!r} is no tag of this cellar and no version", hint=hint)
     try:

@@ -325,7 +325,8 @@ def _digest_report(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise InvalidError(f"cannot read the report {str(path)!r}: {error.strerror or error}") from error
+        message = f"cannot read the report {str(path)!r}: {error.strerror or error}"
+        raise InvalidError(message, hint="give the path of a file, from the current folder") from error
 
 
 def _yes(counts: bool) -> str:

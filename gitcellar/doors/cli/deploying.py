@@ -10,11 +10,23 @@ from pathlib import Path
 
 import click
 
+from gitcellar.cellar.asking import find_unnamed_stages
+from gitcellar.cellar.policies import read_policy_from
 from gitcellar.cellar.rows import SCHEMA, format_moment
 from gitcellar.core.cloud_events import make_held
 from gitcellar.core.deployments import Step
-from gitcellar.core.errors import NO, NotFoundError
-from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, of_models, of_stages, reader
+from gitcellar.core.errors import NO, CellarError, NotFoundError
+from gitcellar.core.state import ModelState
+from gitcellar.doors.cli.options import (
+    as_json,
+    find_source,
+    from_repository,
+    in_path,
+    of_models,
+    of_stages,
+    reader,
+    require_asked,
+)
 from gitcellar.doors.cli.output import print_json, print_plain, print_table, say
 from gitcellar.doors.cli.pacing import every, parse_span, repeat
 from gitcellar.doors.cli.sinks import find_sinks, name_source
@@ -23,10 +35,11 @@ from gitcellar.gitops.indexing import write_index
 from gitcellar.gitops.live import compare_live
 from gitcellar.gitops.reconciling import Edited, Goal, Outcome
 from gitcellar.gitops.reconciling import reconcile as bring_about
-from gitcellar.gitops.rendering import FORMS
+from gitcellar.gitops.rendering import FORMS, require_form
 from gitcellar.gitops.rows import IndexDocument, LiveDocument, LiveRow, ReconcileDocument
 from gitcellar.store.environment import read_now
 from gitcellar.store.git import GitRepository
+from gitcellar.store.git_remote import RefSource
 from gitcellar.store.signatures import find_signing_key
 
 _WORDS = {"changed": "Changed", "removed": "Removed", "held": "Held"}
@@ -86,6 +99,8 @@ def reconcile(
       gitcellar reconcile --to deploy/ --render templates/ --json
     """
     source = find_source(context, repo)
+    require_form(form)
+    _warn_of_unnamed(source, require_asked(source, models, stages, once=not watch))
     goal = Goal(target, form, stages, models, edited)
     sinks = find_sinks(name_source(source), command, url)
     said: list[Step] = []
@@ -140,6 +155,7 @@ def index(
       gitcellar index --repo https://example.com/models.git --out public/ --valid 1h --watch --every 1m
     """
     source = find_source(context, repo)
+    require_asked(source, models, stages, once=not watch)
     key = find_signing_key(GitRepository(context.obj).read_signing_config())
     if key is None or key.public is None:
         hint = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub"
@@ -205,6 +221,16 @@ def diff_live(context: click.Context, where: str, repo: str | None, as_json: boo
         for fault in found.faults:
             say("Warning", fault)
     context.exit(0 if found.ok else NO)
+
+
+def _warn_of_unnamed(source: RefSource, states: list[ModelState]) -> None:
+    """Warn of stages that the policy does not name any more. That this cannot be told stops no deployment."""
+    try:
+        policy = read_policy_from(source) if any(state.stages for state in states) else None
+        for message in find_unnamed_stages(policy, states) if policy is not None else ():
+            say("Warning", message)
+    except CellarError as error:
+        say("Warning", f"whether the policy still names every stage is not known: {error}")
 
 
 def _say_steps(steps: Iterable[Step]) -> None:

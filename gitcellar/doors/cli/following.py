@@ -18,7 +18,7 @@ from gitcellar.core.cloud_events import (
 )
 from gitcellar.core.errors import InvalidError, NotFoundError
 from gitcellar.core.names import parse_model_name
-from gitcellar.doors.cli.options import find_source, from_repository, in_path
+from gitcellar.doors.cli.options import find_source, from_repository, in_path, require_asked
 from gitcellar.doors.cli.output import print_json, print_line, print_text, say
 from gitcellar.doors.cli.pacing import every, repeat
 from gitcellar.doors.cli.sinks import SIGNING_VARIABLE, Sink, find_sinks, name_source
@@ -87,6 +87,7 @@ def event(
     if ref is not None:
         raise click.UsageError("--follow tells what comes, and takes no REF; --model MODEL narrows it")
     name = parse_model_name(model) if model else None
+    require_asked(source, model or "**", (), once=once)
     kept = Place(Path(place) if place else find_place(where, name.text if name else "", command or "", url or ""))
 
     def look() -> bool:

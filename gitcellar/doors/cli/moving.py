@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from gitcellar.cellar.asking import require_models
 from gitcellar.cellar.fetching import Moved, fetch_all
 from gitcellar.cellar.moving import fetch_checkpoints, find_parcels, push_models
 from gitcellar.cellar.reading import read_cellar
@@ -36,6 +37,7 @@ def push(context: click.Context, models: tuple[str, ...], dry_run: bool, remote:
     """
     repository = find_repository(context)
     names = [parse_model_name(name) for name in models]
+    require_models(repository, names)
     if dry_run:
         parcels = find_parcels(repository, remote, names)
         moved = Moved(tuple(tag for parcel in parcels for tag in parcel.names), 0)
@@ -63,6 +65,7 @@ def fetch(context: click.Context, models: tuple[str, ...], checkpoints: bool, re
     repository = find_repository(context)
     names = [parse_model_name(name) for name in models]
     moved = fetch_all(repository, remote, names)
+    require_models(repository, names)
     for tag in moved.lost:
         say("Warning", f"{remote} has lost {tag}; give it back: gitcellar push")
     brought = 0

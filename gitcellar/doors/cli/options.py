@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from gitcellar.cellar.reading import open_source, read_cellar
-from gitcellar.core.errors import CellarError
+from gitcellar.core.errors import CellarError, NotFoundError, WorldError, did_you_mean
+from gitcellar.core.state import ModelState
+from gitcellar.policy.settings import matches
 from gitcellar.store.environment import forget_hook_environment
 from gitcellar.store.git import GitRepository
 from gitcellar.store.git_remote import RefSource
@@ -83,11 +86,42 @@ def find_clone(context: click.Context) -> GitRepository | None:
         repository.find_root()
     except CellarError:
         return None
+    _require_remote(context, repository)
     return repository
 
 
 def find_repository(context: click.Context) -> GitRepository:
-    """The repository of the current folder, or of -C."""
+    """The repository of the current folder, or of -C. Raise NotFoundError for a --remote that it does not have."""
     if context.obj != ".":
         forget_hook_environment()
-    return GitRepository(context.obj)
+    repository = GitRepository(context.obj)
+    _require_remote(context, repository)
+    return repository
+
+
+def require_asked(source: RefSource, models: str, stages: Sequence[str], *, once: bool) -> list[ModelState]:
+    """The models that are there of --model. Raise NotFoundError for a --model or --stage that means nothing.
+
+    What goes on waits for a model that is registered later, and for a repository that does not answer yet; a stage is
+    named by the policy before anything is in it.
+    """
+    from gitcellar.cellar.asking import require_slots  # here, for it reads policies, and who lists models needs none
+
+    try:
+        found = require_slots(source, models if once else "**", stages)
+    except WorldError:
+        if once:
+            raise
+        return []
+    return [state for state in found if matches(models, state.name.text)]
+
+
+def _require_remote(context: click.Context, repository: GitRepository) -> None:
+    """A remote that was typed must exist: of one that does not, most questions have an empty answer."""
+    typed = context.get_parameter_source("remote") is ParameterSource.COMMANDLINE
+    remote = context.params["remote"] if typed else None
+    if remote is None or repository.find_remote_url(remote) is not None:
+        return
+    known = repository.list_remotes()
+    hint = did_you_mean(remote, known) or (f"there are: {', '.join(known)}" if known else None)
+    raise NotFoundError(f"there is no remote {remote!r}", hint=hint or f"git remote add {remote} URL")

@@ -11,13 +11,13 @@ from typing import Any
 
 import click
 
-from gitcellar.cellar.describing import read_description
+from gitcellar.cellar.asking import require_declared
+from gitcellar.cellar.contracts import diff_contracts
 from gitcellar.cellar.freezing import lift_freeze, write_freeze
 from gitcellar.cellar.gating import weigh_passage
-from gitcellar.cellar.policies import find_other_policies, find_protected, read_policy_of
+from gitcellar.cellar.policies import find_other_policies, find_policy_blobs, find_protected, read_policy_of
 from gitcellar.cellar.rows import SCHEMA
 from gitcellar.cellar.verdict_rows import ContractDocument, ExceptionRow, GateDocument, GateRow, PolicyDocument
-from gitcellar.core.contract import compare_contracts
 from gitcellar.core.errors import NO
 from gitcellar.core.names import parse_model_name
 from gitcellar.core.references import parse_reference
@@ -54,7 +54,8 @@ def contract() -> None:
 def contract_diff(context: click.Context, old: str, new: str, repo: str | None, as_json: bool, as_plain: bool) -> None:
     """Show in which fields two versions' contracts differ, and which break.
 
-    Exit code 1 says that an application of the first must change for the second.
+    Exit code 1 says that an application of the first must change for the second. Where the policy says `casting:
+    lossless`, an input of another dtype breaks nothing if the server's cast keeps every value.
 
     \b
     Examples:
@@ -62,14 +63,15 @@ def contract_diff(context: click.Context, old: str, new: str, repo: str | None, 
       gitcellar contract diff 'vit-l/projectA#production' 'vit-l/projectA#staging' --json
     """
     source = find_source(context, repo)
-    entries = [read_description(source, parse_reference(ref)).entry for ref in (old, new)]
-    differences = compare_contracts(*(entry.contract if entry else None for entry in entries))
+    compared = diff_contracts(source, parse_reference(old), parse_reference(new))
+    differences = compared.differences
     breaks = any(difference.breaks for difference in differences)
     if as_json:
         document: ContractDocument = {
             "schema": SCHEMA,
             "old": old,
             "new": new,
+            "casting": compared.casting,
             "breaks": breaks,
             "differences": [{"field": d.field, "message": d.message, "breaks": d.breaks} for d in differences],
         }
@@ -80,7 +82,10 @@ def contract_diff(context: click.Context, old: str, new: str, repo: str | None, 
         if differences:
             rows = [(d.field, d.message, "breaks" if d.breaks else "keeps") for d in differences]
             print_table(("field", "difference", "an application"), rows)
-        say("Breaks" if breaks else "Keeps", f"an application of {old} {'must change' if breaks else 'goes on'}")
+        if compared.promised:
+            say("Breaks" if breaks else "Keeps", f"an application of {old} {'must change' if breaks else 'goes on'}")
+        else:
+            say("Keeps", f"{old} has no contract, so there is no promise that {new} could break")
     context.exit(NO if breaks else 0)
 
 
@@ -169,7 +174,9 @@ def policy(context: click.Context, model: str | None, remote: str, as_json: bool
     found = read_policy_of(repository, protected)
     others = find_other_policies(repository, protected)
     name = parse_model_name(model) if model else None
-    settings = list(found.settings_of(name).values()) if name else list(found.settings())
+    if name is not None:
+        require_declared(repository, name)
+    settings = [each for said in found.settings_of(name).values() for each in said] if name else list(found.settings())
     exceptions = [e for e in found.exceptions if name is None or e.covers(e.rule, name.text, "")]
     today = read_today()
     rows: list[ExceptionRow] = [
@@ -211,7 +218,11 @@ def policy(context: click.Context, model: str | None, remote: str, as_json: bool
     if found.is_written:
         say("Policy", f"gitcellar.yaml of {protected}")
     else:
-        say("Policy", f"the defaults, for there is no gitcellar.yaml on {protected}")
+        is_there = find_policy_blobs(repository, protected.commit)[0] is not None if protected.commit else False
+        reason = (
+            f"gitcellar.yaml of {protected} says nothing" if is_there else f"there is no gitcellar.yaml on {protected}"
+        )
+        say("Policy", f"the defaults, for {reason}")
     for other in others:
         say("Warning", f"{other} has another policy, which judges nothing")
 

@@ -21,6 +21,8 @@ from gitcellar.doors.cli.output import (
     say_unratified,
     say_withdrawn,
 )
+from gitcellar.store.git import GitRepository
+from gitcellar.store.git_remote import RefSource
 
 _at_moment = click.option(
     "--at",
@@ -53,20 +55,26 @@ def show(
         states = list(reading.read_cellar(source).values())
     else:
         states = [reading.read_model(source, parse_model_name(model))]
+    shown = [state for state in states if state.events]
     if as_json:
         print_json(rows.show_document(states))
-    elif model is not None:
-        _show_model(states[0], as_plain)
-        _say_alarms(states)
+    elif shown and model is not None:
+        _show_model(shown[0], as_plain)
+        _say_alarms(shown)
+        if not as_plain and at is None:
+            _say_unnamed(source, shown)
     elif as_plain:
-        print_plain([_overview(state) for state in states])
-        _say_alarms(states)
-    elif states:
-        print_table(("model", "latest", "stages", "versions", ""), [_overview_row(state) for state in states])
-        _warn(states)
-        _say_alarms(states)
+        print_plain([_overview(state) for state in shown])
+        _say_alarms(shown)
+    elif shown:
+        print_table(("model", "latest", "stages", "versions", ""), [_overview_row(state) for state in shown])
+        _warn(shown)
+        _say_alarms(shown)
         if source.is_shallow():
             say("Warning", "this clone is shallow, so tags are missing here; bring them with: git fetch --tags")
+    elif at is not None and (model is not None or reading.read_cellar(source)):
+        say("Nothing", f"{model or 'this registry'} had no event by {rows.format_moment(_seconds(at))}")
+        say("Hint", f"gitcellar history {model}" if model else "gitcellar history")
     else:
         say("Nothing", "this repository has no registry tag yet")
         say("Hint", "gitcellar init sets a cellar up; git fetch --tags brings tags of a remote")
@@ -235,6 +243,16 @@ def _show_model(state: ModelState, as_plain: bool) -> None:
         say("Warning", f"{state.name} is deprecated")
     for anomaly in state.anomalies:
         say("Warning", f"{anomaly.tag}: {anomaly.message} ({anomaly.code})")
+
+
+def _say_unnamed(source: RefSource, states: list[ModelState]) -> None:
+    """Warn of stages that the policy does not name any more. The answer itself needs no policy, and waits for none."""
+    from gitcellar.cellar.asking import find_unnamed_stages
+    from gitcellar.cellar.policies import find_known_policy
+
+    policy = find_known_policy(source) if isinstance(source, GitRepository) else None
+    for message in find_unnamed_stages(policy, states) if policy is not None else ():
+        say("Warning", message)
 
 
 def _warn(states: Iterable[ModelState]) -> None:

@@ -9,7 +9,7 @@ import click
 from gitcellar.cellar.rows import SCHEMA
 from gitcellar.core.names import parse_stage_name
 from gitcellar.core.sites import parse_site_name
-from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, of_models
+from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, of_models, require_asked
 from gitcellar.doors.cli.output import bar, print_json, say
 from gitcellar.doors.cli.pacing import every, parse_span, repeat
 from gitcellar.doors.cli.steps import spell_step, step_row
@@ -80,9 +80,15 @@ def agent(
         raise click.UsageError("an index is believed for who signed it: --signers FILE")
     if index is None and cellar is not None:
         raise click.UsageError("--cellar says whose index is read: --index URL|DIR")
-    origin: Origin = IndexOrigin(index, Path(signers or ""), cellar) if index else GitOrigin(find_source(context, repo))
+    name = parse_stage_name(stage)
+    if index is not None:
+        origin: Origin = IndexOrigin(index, Path(signers or ""), cellar)
+    else:
+        source = find_source(context, repo)
+        require_asked(source, models, [name], once=once)
+        origin = GitOrigin(source)
     orders = Orders(
-        parse_stage_name(stage),
+        name,
         models,
         Path(into),
         parse_site_name(site or find_host()),

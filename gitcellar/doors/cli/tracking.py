@@ -7,14 +7,15 @@ from typing import Any, Literal
 
 import click
 
+from gitcellar.cellar.reading import read_version
 from gitcellar.cellar.rows import SCHEMA, AddDocument, without_empty
 from gitcellar.cellar.tracking import Declaration, add_model, init_cellar
-from gitcellar.core.errors import InvalidError
 from gitcellar.core.json_text import JsonError, parse_json
 from gitcellar.core.names import parse_model_name
 from gitcellar.core.references import parse_reference
 from gitcellar.doors.cli.options import as_json, find_repository, in_path, model_argument
 from gitcellar.doors.cli.output import print_json, print_line, say
+from gitcellar.store.git import GitRepository
 
 
 @click.command()
@@ -53,7 +54,7 @@ def init(context: click.Context, dialect: Literal["cellar", "gto"], as_json: boo
 @click.command()
 @model_argument
 @click.argument("path")
-@click.option("--base", metavar="REF", help="The base version that it was tuned from, such as vit-l/base@1.2.")
+@click.option("--base", metavar="REF", help="The base version that it was tuned from.")
 @click.option("--description", metavar="TEXT", help="What it is.")
 @click.option("--label", "labels", metavar="L", multiple=True, help="A label; may be given again.")
 @click.option("--metric", "metrics", metavar="K=V", multiple=True, help="A metric; may be given again.")
@@ -94,19 +95,18 @@ def add(
       gitcellar add vit-l/projectB s3://bucket/b.onnx --base vit-l/base@1.2 --params params.yaml
     """
     name = parse_model_name(model)
-    if base is not None and parse_reference(base).version is None:
-        raise InvalidError(f"{base!r} is not one version", hint="name it, such as --base vit-l/base@1.2")
+    repository = find_repository(context)
     fields: dict[str, Any] = {key: _read_value(text) for key, text in map(_split, others)}
     given = {
         "description": description,
-        "base": base,
+        "base": _find_base(repository, base) if base is not None else None,
         "labels": list(labels),
         "metrics": metrics_file or {key: _read_value(text) for key, text in map(_split, metrics)},
         "params": params_file or {key: _read_value(text) for key, text in map(_split, params)},
     }
     fields |= without_empty(given)
     datasets = [_read_data(*_split(text)) for text in data]
-    declared = add_model(find_repository(context), name, path, Declaration(fields, datasets))
+    declared = add_model(repository, name, path, Declaration(fields, datasets))
     if as_json:
         entry = without_empty(declared.entry.model_dump(mode="json"))
         document: AddDocument = {"schema": SCHEMA, "model": model, "files": list(declared.files), "entry": entry}
@@ -116,6 +116,13 @@ def add(
         print_line(file)
     say("Tracked", f"{declared.entry.path} as {model}")
     say("Next", f"git add {shlex.join(declared.files)} && git commit, then gitcellar register {model}")
+
+
+def _find_base(repository: GitRepository, text: str) -> str:
+    """The one version that a REF means today, as an entry names it."""
+    reference = parse_reference(text)
+    _, held = read_version(repository, reference)
+    return f"{reference.model}@{held.version}"
 
 
 def _split(text: str) -> tuple[str, str]:

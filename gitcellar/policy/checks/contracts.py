@@ -14,7 +14,9 @@ C001 = Rule(
     "under the same X an application goes on working",
     """X is a promise: an application that works with 1.2 works with 1.3. So a version whose contract breaks that of
 the version before it under the same X is refused, field by field. X = 0 is early development, where anything may
-break. `gitcellar contract diff REF REF` shows what differs, and docs/format.md which differences break.
+break. `gitcellar contract diff REF REF` shows what differs, and docs/policy.md which differences break. Another
+dtype of an input breaks, for ONNX Runtime and Triton refuse it; where the server casts, `casting: lossless` in
+gitcellar.yaml lets those casts pass that change no value, such as int32 to float64.
 
 What to do: for a base model gitcellar register RACK/base --bump major; for a project model tune it from a base
 of a new X; or give the field back.""",
@@ -42,7 +44,8 @@ def check_promise(act: Act) -> Iterable[Violation]:
         before = act.state.predecessor(version)
         if before is None or before not in act.earlier or version.triple[0] == 0:
             continue
-        for broken in find_breaks(act.earlier[before].contract, act.declared.contract if act.declared else None):
+        now = act.declared.contract if act.declared else None
+        for broken in find_breaks(act.earlier[before].contract, now, casting=act.rules.casting):
             hint = f"gitcellar register {act.model} --bump major"
             if act.model.kind == "project" and act.rules.scheme == "cellar":
                 hint = f"tune it from a {act.model.base} of X = {version.triple[0] + 1}, or keep the field as it was"
@@ -58,7 +61,7 @@ def check_raised(act: Act) -> Iterable[Violation]:
         if before not in act.earlier:
             continue
         old, new = act.earlier[before].contract, act.declared.contract if act.declared else None
-        if old is not None and not find_breaks(old, new):
+        if old is not None and not find_breaks(old, new, casting=act.rules.casting):
             yield C002.violation(
                 act.tag_of(proposed),
                 f"its contract breaks nothing of {before}",

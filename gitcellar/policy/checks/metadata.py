@@ -34,7 +34,8 @@ M003 = Rule(
     "M003",
     "an entry has the fields that the policy asks for",
     """`required:` in gitcellar.yaml names fields that every entry has, and `required_for:` those that an entry has
-before its version enters a stage: owner, sensitivity, hardware, cost_per_inference, …
+before its version enters a stage: owner, sensitivity, hardware, cost_per_inference, … What a section below `models:`
+requires is added to what the top of the file requires; `gitcellar policy MODEL` shows each with its line.
 
 What to do: add the field to the entry, commit, and register that commit as the next version.""",
 )
@@ -75,7 +76,7 @@ M008 = Rule(
     """Where gitcellar.yaml has `environment: locked`, an entry names a lock file (uv.lock, poetry.lock, conda-lock.yml,
 requirements.txt with == everywhere, …) or maps packages to exact versions, so that a model can be run again.
 
-What to do: commit a lock file and name it: gitcellar add MODEL PATH --environment uv.lock.""",
+What to do: commit a lock file and name it: gitcellar add MODEL PATH --set environment=uv.lock.""",
 )
 M009 = Rule(
     "M009",

@@ -3,7 +3,7 @@
 May import core and the rest of policy but judge and config.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 
 from gitcellar.core.errors import did_you_mean
 from gitcellar.core.events import Assigned, Registered
@@ -12,7 +12,7 @@ from gitcellar.core.versions import Version
 from gitcellar.policy.change import Act
 from gitcellar.policy.gates import weigh_gates
 from gitcellar.policy.rules import Check, Rule, Violation
-from gitcellar.policy.settings import NONE
+from gitcellar.policy.settings import NONE, StageRules
 
 S001 = Rule(
     "S001",
@@ -131,11 +131,12 @@ def check_transition(act: Act) -> Iterable[Violation]:
         if not {now, *held} & {*rules.entered_from, fact.stage}:
             came = "was never in a stage" if now == NONE else f"is in {now}"
             ways = " or ".join("no stage" if way == NONE else way for way in rules.entered_from) or "nowhere"
-            first = next((way for way in rules.entered_from if way != NONE), None)
+            first = _find_first_step(act.rules.stages, {now, *held}, fact.stage)
+            hint = f"no stages lead from there to {fact.stage}: see 'from:' of the stages in gitcellar.yaml"
             yield S003.violation(
                 act.tag_of(proposed),
                 f"{version} {came}, and {fact.stage} is entered from {ways}",
-                hint=f"gitcellar assign {act.model}@{version} {first}" if first else None,
+                hint=f"gitcellar assign {act.model}@{version} {first}" if first else hint,
             )
 
 
@@ -192,6 +193,22 @@ def check_frozen(act: Act) -> Iterable[Violation]:
             if freeze.holds(act.model.text, stage, act.day):
                 message = f"{stage} is frozen until {freeze.until}: {freeze.reason}"
                 yield S008.violation(act.tag_of(proposed), message, hint=f"gitcellar unfreeze '{freeze.match}' {stage}")
+
+
+def _find_first_step(stages: Mapping[str, StageRules], held: Set[str], wanted: str) -> str | None:
+    """The stage to enter now on the shortest way to `wanted`; None where no way leads there."""
+    first = {stage: stage for stage, rules in stages.items() if _opens(rules, held)}
+    reached = list(first)
+    for stage in reached:  # it grows: what is reached later is looked at later
+        for following, rules in stages.items():
+            if following not in first and _opens(rules, {stage}):
+                first[following] = first[stage]
+                reached.append(following)
+    return first.get(wanted)
+
+
+def _opens(rules: StageRules, held: Set[str]) -> bool:
+    return rules.entered_from is None or not held.isdisjoint(rules.entered_from)
 
 
 ACT_CHECKS: tuple[Check[Act], ...] = (

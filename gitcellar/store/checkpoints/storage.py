@@ -111,14 +111,19 @@ def fetch_checkpoint(tracking: Tracking) -> int:
         return fetched
 
 
+# Of these the first part of a path is a bucket, which somebody has to make.
+_BUCKETS = ("s3", "gs", "azure", "oss")
+
+
 @dataclass(frozen=True, slots=True)
 class DvcRemote:
     """The default remote of a DVC repository, whether it verifies what it delivers, and what was `ignored` of the
-    committed config."""
+    committed config. `missing` is the folder or bucket of it that does not exist, None where it does."""
 
     name: str
     verifies: bool
     ignored: tuple[str, ...]
+    missing: str | None
 
 
 def inspect_remote(root: Path) -> DvcRemote:
@@ -127,9 +132,11 @@ def inspect_remote(root: Path) -> DvcRemote:
     with _laid_out(config, None) as repository, explained("this cellar", config.ignored):
         require_safe_endpoint(config, None)
         remote = repository.cloud.get_remote()
-        # Any question will do: what matters is that an answer comes.
-        remote.fs.exists(remote.path)
-        return DvcRemote(remote.name, bool(repository.config["remote"][remote.name].get("verify")), config.ignored)
+        # Below a bucket there are no folders: what was never pushed to is not missing.
+        place = remote.path.partition("/")[0] if remote.fs.protocol in _BUCKETS else remote.path
+        missing = None if remote.fs.exists(place) else place
+        verifies = bool(repository.config["remote"][remote.name].get("verify"))
+        return DvcRemote(remote.name, verifies, config.ignored, missing)
 
 
 # What DVC is asked about
