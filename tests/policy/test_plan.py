@@ -51,8 +51,8 @@ def test_a_rollback_to_a_version_needs_one_that_held_the_stage() -> None:
     state = stage_history(0, 1, 2)
     assert plan_rollback(state, ModelRules(), "production", parse_version("1.0")).tags[0].target == at(0)
     assert plan_rollback(state, ModelRules(), "production", parse_version("1.2")).tags == ()
-    with pytest.raises(NotFoundError, match="vit-l/base 1.3 never held production"):
-        plan_rollback(state, ModelRules(), "production", parse_version("1.3"))
+    with pytest.raises(NotFoundError, match="vit-l/base 1.2 never held production"):
+        plan_rollback(stage_history(0, 1), ModelRules(), "production", parse_version("1.2"))
     with pytest.raises(NotFoundError, match="vit-l/base 7.0 is not registered"):
         plan_rollback(state, ModelRules(), "production", parse_version("7.0"))
 
