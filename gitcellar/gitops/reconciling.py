@@ -24,7 +24,7 @@ from gitcellar.core.errors import InvalidError, LostRaceError
 from gitcellar.core.urls import strip_credentials
 from gitcellar.gitops.desired import advance
 from gitcellar.gitops.rendering import name_form, render
-from gitcellar.store.deploy_branch import Branch, opened_branch
+from gitcellar.store.deploy_branch import Branch, CommitOptions, Proposal, opened_branch
 from gitcellar.store.deploy_folder import Folder
 from gitcellar.store.git import GitRepository
 from gitcellar.store.git_remote import RefSource
@@ -32,29 +32,38 @@ from gitcellar.store.git_remote import RefSource
 Edited = Literal["refuse", "keep", "overwrite"]
 _ATTEMPTS = 20
 _JITTER = random.SystemRandom()
-_IDENTITY = ("gitcellar", "gitcellar@localhost")
+_PLAIN_COMMITS = CommitOptions()
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What is asked for: where it goes, in which form, of which slots, and what becomes of files edited by hand."""
+    """What is asked for: where it goes, in which form, of which slots, and what becomes of files edited by hand.
+
+    To a branch it goes as commits, which are made as `commits` says; with `propose` to a branch beside it.
+    """
 
     target: str
     form: str = "json"
     stages: tuple[str, ...] = ()
     models: str = "**"
     edited: Edited = "refuse"
+    propose: bool = False
+    commits: CommitOptions = _PLAIN_COMMITS
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was done with each slot, and with files that somebody had edited. `commit` is None for a folder."""
+    """What was done with each slot, and with files that somebody had edited. `commit` is None for a folder.
+
+    `proposal` says where the change was proposed, if it was.
+    """
 
     steps: tuple[Step, ...]
     changed: bool
     commit: str | None
     edited: tuple[str, ...] = ()
     saved: tuple[str, ...] = ()
+    proposal: Proposal | None = None
 
     @property
     def ok(self) -> bool:
@@ -64,7 +73,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What a target holds, what it should, and the files that differ."""
+    """What a target holds, what it should, and the files that differ. `holds` are all of its files afterwards."""
 
     before: Reconciled
     after: Reconciled
@@ -72,6 +81,7 @@ class _Work:
     writes: Mapping[str, bytes]
     removed: tuple[str, ...]
     edited: tuple[str, ...]
+    holds: Mapping[str, bytes]
 
     @property
     def idle(self) -> bool:
@@ -92,7 +102,7 @@ def reconcile(source: RefSource, goal: Goal) -> Outcome:
     for attempt in range(_ATTEMPTS):
         time.sleep(_JITTER.uniform(0, 0.1 * attempt))
         try:
-            with opened_branch(url, branch, _IDENTITY) as opened:
+            with opened_branch(url, branch, goal.commits) as opened:
                 return _Reconciling(source, goal).into_branch(opened)
         except LostRaceError:
             continue
@@ -110,11 +120,21 @@ class _Reconciling:
 
     def into_branch(self, branch: Branch) -> Outcome:
         work = self.compare(branch)
+        if self.goal.propose:
+            return self.propose(branch, work)
         if work.idle:
             return Outcome(work.steps, False, None, work.edited)
         state = {STATE_FILE: format_reconciled(work.after)}
         commit = branch.commit({**work.writes, **state}, work.removed, _explain(work.steps))
         return Outcome(work.steps, True, commit, work.edited)
+
+    def propose(self, branch: Branch, work: _Work) -> Outcome:
+        """Propose what differs; where nothing does, take back what was proposed before."""
+        state = branch.read([STATE_FILE]) if work.idle else {STATE_FILE: format_reconciled(work.after)}
+        message = "Take back what was proposed\n" if work.idle else _explain(work.steps)
+        proposal = branch.propose({**work.holds, **state}, work.removed, message)
+        commit = proposal.commit if proposal else None
+        return Outcome(work.steps, commit is not None, commit, work.edited, proposal=proposal)
 
     def into_folder(self, folder: Folder) -> Outcome:
         work = self.compare(folder)
@@ -137,7 +157,8 @@ class _Reconciling:
         kept = edited if self.goal.edited == "keep" else ()
         writes = {path: content for path, content in files.items() if there.get(path) != content and path not in kept}
         removed = [path for path in before.files if path not in files and path in there and path not in kept]
-        return _Work(before, after, steps, writes, tuple(removed), edited)
+        holds = {**{path: content for path, content in there.items() if path not in removed}, **writes}
+        return _Work(before, after, steps, writes, tuple(removed), edited, holds)
 
     def plan(self, before: Reconciled) -> tuple[Reconciled, tuple[Step, ...], dict[str, bytes]]:
         """What the target should hold, what that does to each slot, and the files that say so."""

@@ -57,11 +57,15 @@ class LiveDocument(TypedDict):
 
 
 class ReconcileDocument(TypedDict):
-    """`gitcellar reconcile --json`, one a line with --watch. `edited` are files that somebody had edited."""
+    """`gitcellar reconcile --json`, one a line with --watch. `edited` are files that somebody had edited.
+
+    `proposal` is the branch that proposes the change, with --propose; null where there is nothing to propose.
+    """
 
     schema: int
     changed: bool
     commit: str | None
+    proposal: str | None
     stages: list[StepRow]
     edited: list[str]
     saved: list[str]

@@ -25,10 +25,13 @@ from gitcellar.gitops.reconciling import Edited, Goal, Outcome
 from gitcellar.gitops.reconciling import reconcile as bring_about
 from gitcellar.gitops.rendering import FORMS
 from gitcellar.gitops.rows import IndexDocument, LiveDocument, LiveRow, ReconcileDocument
+from gitcellar.store.deploy_branch import CommitOptions
 from gitcellar.store.environment import read_now
 from gitcellar.store.git import GitRepository
-from gitcellar.store.signatures import find_signing_key
+from gitcellar.store.git_identity import parse_account
+from gitcellar.store.signatures import SigningKey, find_signing_key
 
+_SSH_KEY = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub"
 _WORDS = {"changed": "Changed", "removed": "Removed", "held": "Held"}
 
 
@@ -51,6 +54,24 @@ _WORDS = {"changed": "Changed", "removed": "Removed", "held": "Held"}
     show_default=True,
     help="What becomes of files that somebody edited in the target.",
 )
+@click.option("--propose", is_flag=True, help="Commit to the branch gitcellar/BRANCH instead, for somebody to merge.")
+@click.option(
+    "--push-option",
+    "push_options",
+    metavar="OPTION",
+    multiple=True,
+    help="Tell the Git host something with the push, such as merge_request.create; may be repeated.",
+)
+@click.option("-s", "--sign/--no-sign", default=None, help="Sign commits, or not, whatever Git's settings say.")
+@click.option(
+    "--identity",
+    metavar="'NAME <EMAIL>'",
+    envvar="GITCELLAR_IDENTITY",
+    default="gitcellar <gitcellar@localhost>",
+    show_default=True,
+    show_envvar=True,
+    help="The author and committer of commits.",
+)
 @click.option("--exec", "command", metavar="CMD", help="Run this for each stage that is held, with the event on stdin.")
 @click.option("--post", "url", metavar="URL", help="Post each stage that is held there, as a CloudEvent.")
 @click.option("--watch", is_flag=True, help="Go on.")
@@ -66,6 +87,10 @@ def reconcile(
     stages: tuple[str, ...],
     models: str,
     edited: Edited,
+    propose: bool,
+    push_options: tuple[str, ...],
+    sign: bool | None,
+    identity: str,
     command: str | None,
     url: str | None,
     watch: bool,
@@ -84,9 +109,14 @@ def reconcile(
       gitcellar reconcile --repo https://example.com/models.git --to deploy/ --stage production
       gitcellar reconcile --to https://example.com/deploy.git#main --render kustomize --watch
       gitcellar reconcile --to deploy/ --render templates/ --json
+      gitcellar reconcile --to https://gitlab.example.com/deploy.git#main --propose --push-option merge_request.create
     """
+    if "#" not in target and (propose or push_options or sign):
+        raise click.UsageError("--propose, --push-option and --sign are for a branch: --to GIT_URL#BRANCH")
     source = find_source(context, repo)
-    goal = Goal(target, form, stages, models, edited)
+    key = _find_commit_key(GitRepository(context.obj), sign=sign) if "#" in target else None
+    commits = CommitOptions(account=parse_account(identity), key=key, push_options=push_options)
+    goal = Goal(target, form, stages, models, edited, propose, commits)
     sinks = find_sinks(name_source(source), command, url)
     said: list[Step] = []
 
@@ -142,8 +172,7 @@ def index(
     source = find_source(context, repo)
     key = find_signing_key(GitRepository(context.obj).read_signing_config())
     if key is None or key.public is None:
-        hint = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub"
-        raise NotFoundError("git has no SSH key to sign the index with here", hint=hint)
+        raise NotFoundError("git has no SSH key to sign the index with here", hint=_SSH_KEY)
 
     def look() -> bool:
         steps = write_index(source, Path(out), key, stages=stages, models=models, valid=valid)
@@ -213,13 +242,32 @@ def _say_steps(steps: Iterable[Step]) -> None:
             say(_WORDS[step.status], spell_step(step))
 
 
+def _find_commit_key(repository: GitRepository, *, sign: bool | None) -> SigningKey | None:
+    """The key that commits are signed with; None where neither the option nor git's settings ask for a signature."""
+    config = repository.read_signing_config()
+    if sign is False or not (sign or config.get("commit.gpgsign") in ("true", "yes", "on", "1")):
+        return None
+    key = find_signing_key(config)
+    if key is None:
+        raise NotFoundError("git has no key to sign commits with here", hint=_SSH_KEY)
+    return key
+
+
 def _report(outcome: Outcome, target: str) -> None:
-    _say_steps(outcome.steps)
+    # What is proposed already is no change of now.
+    _say_steps(step for step in outcome.steps if outcome.changed or step.status == "held")
     for path in outcome.edited:
         say("Edited", path)
     for path in outcome.saved:
         say("Saved", f"what was edited is in {path}")
-    if outcome.commit:
+    proposal = outcome.proposal
+    if proposal is not None and proposal.taken_back:
+        say("Taken back", f"{proposal.branch} proposes nothing any more")
+    elif proposal is not None and proposal.commit is not None:
+        say("Proposed", f"{proposal.commit[:7]} on the branch {proposal.branch}")
+    elif proposal is not None:
+        say("Nothing to do", f"the branch {proposal.branch} proposes it already")
+    elif outcome.commit:
         say("Committed", f"{outcome.commit[:7]} to {target}")
     elif not outcome.changed:
         say("Nothing to do", f"{target} says already what should run")
@@ -230,6 +278,7 @@ def _document(outcome: Outcome) -> ReconcileDocument:
         "schema": SCHEMA,
         "changed": outcome.changed,
         "commit": outcome.commit,
+        "proposal": outcome.proposal.branch if outcome.proposal and not outcome.proposal.taken_back else None,
         "stages": list(map(step_row, outcome.steps)),
         "edited": list(outcome.edited),
         "saved": list(outcome.saved),
