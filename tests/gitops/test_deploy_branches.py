@@ -14,16 +14,17 @@ from gitcellar.core.errors import InvalidError
 from gitcellar.gitops.reconciling import Goal, Outcome, reconcile
 from gitcellar.store.deploy_branch import BranchRefusedError, CommitOptions
 from gitcellar.store.git_identity import Account
-from tests.support.cellars import Bench
+from tests.support.cellars import Bench, copy_bench, make_bench
 from tests.support.people import public_key, sign_as
 from tests.support.processes import git
 
 MODEL = "vit-l/base"
 
 
-@pytest.fixture
-def live(bench: Bench) -> Bench:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """A cellar with two versions, the first in production, and an empty repository to deploy from."""
+    bench = make_bench(tmp_path_factory.mktemp("built") / "cellar")
     for number in (1, 2):
         bench.declare(MODEL, f"base {number}")
         bench.git("push", "-q", "origin", "main")
@@ -31,6 +32,12 @@ def live(bench: Bench) -> Bench:
     bench.assign("vit-l/base@0.1", "production", push=True)
     git(bench.folder, "init", "-q", "--bare", "-b", "main", "deploy.git")
     return bench
+
+
+@pytest.fixture
+def live(built: Bench, tmp_path: Path) -> Bench:
+    """The same cellar for each test."""
+    return copy_bench(built, tmp_path / "cellar")
 
 
 def deploy_of(bench: Bench) -> Path:

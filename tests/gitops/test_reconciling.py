@@ -191,8 +191,8 @@ def test_a_file_that_somebody_edited_is_never_lost(live: Bench) -> None:
     into(live, target)
     edited = target / "deployments.json"
     edited.write_text("mine\n")
-    with pytest.raises(InvalidError, match="edited by hand: deployments.json"):
-        into(live, target)
+    found = into(live, target)
+    assert (found.ok, found.changed, found.edited) == (False, False, ("deployments.json",))
     assert edited.read_text() == "mine\n"
     live.assign("vit-l/base@1.1", "production", push=True)
     assert into(live, target, edited="keep").edited == ("deployments.json",)
@@ -202,7 +202,7 @@ def test_a_file_that_somebody_edited_is_never_lost(live: Bench) -> None:
     assert versions(target) == ["vit-l/base#production 1.1"]
 
 
-def test_a_branch_that_somebody_edited_is_refused_kept_or_overwritten_as_told(live: Bench) -> None:
+def test_a_branch_that_somebody_edited_is_held_kept_or_overwritten_as_told(live: Bench) -> None:
     target = make_branch(live)
     into(live, target)
     clone = live.folder / "clone"
@@ -210,8 +210,8 @@ def test_a_branch_that_somebody_edited_is_refused_kept_or_overwritten_as_told(li
     (clone / "deployments.json").write_text("mine\n")
     git(clone, "-c", "user.name=M", "-c", "user.email=m@example.com", "commit", "-qam", "mine")
     git(clone, "push", "-q", "origin", "main")
-    with pytest.raises(InvalidError, match="edited by hand"):
-        into(live, target)
+    found = into(live, target)
+    assert (found.ok, found.changed) == (False, False)
     assert not into(live, target, edited="keep").changed
     assert into(live, target, edited="overwrite").changed
     # Nothing was forced: what somebody wrote is in the branch's history.

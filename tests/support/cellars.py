@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,14 @@ def make_bench(folder: Path, *, policy: str = ANY_WAY) -> Bench:
     bench.git("push", "-q", "origin", "main")
     bench.git("remote", "set-head", "origin", "main")
     return bench
+
+
+def copy_bench(bench: Bench, folder: Path) -> Bench:
+    """A cellar like another one, for a test to change; checkpoints of before stay in the other one's storage."""
+    shutil.copytree(bench.folder, folder, symlinks=True)
+    copy = Bench(folder)
+    copy.git("remote", "set-url", "origin", str(copy.remote))
+    return copy
 
 
 def tag(bench: Bench, name: str, commit: str = "HEAD") -> None:

@@ -49,10 +49,10 @@ _WORDS = {"changed": "Changed", "removed": "Removed", "held": "Held"}
 @of_models
 @click.option(
     "--edited",
-    type=click.Choice(["refuse", "keep", "overwrite"]),
-    default="refuse",
+    type=click.Choice(["hold", "keep", "overwrite"]),
+    default="hold",
     show_default=True,
-    help="What becomes of files that somebody edited in the target.",
+    help="What becomes of files that somebody edited: hold their stages, keep the files, or overwrite them.",
 )
 @click.option("--propose", is_flag=True, help="Commit to the branch gitcellar/BRANCH instead, for somebody to merge.")
 @click.option(
@@ -118,19 +118,20 @@ def reconcile(
     commits = CommitOptions(account=parse_account(identity), key=key, push_options=push_options)
     goal = Goal(target, form, stages, models, edited, propose, commits)
     sinks = find_sinks(name_source(source), command, url)
-    said: list[Step] = []
+    said: tuple[list[Step], tuple[str, ...]] = [], ()
 
     def look() -> bool:
+        nonlocal said
         outcome = bring_about(source, goal)
         held = [step for step in outcome.steps if step.status == "held"]
         if as_json:
             print_json(_document(outcome))
-        elif outcome.changed or not watch or held != said:
+        elif outcome.changed or not watch or (held, outcome.edited) != said:
             _report(outcome, target)
         for step in held:
-            for sink in sinks if step not in said else ():
+            for sink in sinks if step not in said[0] else ():
                 sink(make_held(step.slot, step.version, step.reason or "", format_moment(read_now())))
-        said[:] = held
+        said = held, outcome.edited
         return outcome.ok
 
     repeat(context, look, every=every, once=not watch)
@@ -257,7 +258,8 @@ def _report(outcome: Outcome, target: str) -> None:
     # What is proposed already is no change of now.
     _say_steps(step for step in outcome.steps if outcome.changed or step.status == "held")
     for path in outcome.edited:
-        say("Edited", path)
+        hint = ": --edited keep accepts it, --edited overwrite replaces it" if outcome.edits_wait else ""
+        say("Edited", f"{path}{hint}")
     for path in outcome.saved:
         say("Saved", f"what was edited is in {path}")
     proposal = outcome.proposal
