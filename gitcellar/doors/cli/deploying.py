@@ -29,7 +29,7 @@ from gitcellar.store.environment import read_now
 from gitcellar.store.git import GitRepository
 from gitcellar.store.signatures import find_signing_key
 
-_WORDS = {"changed": "Changed", "removed": "Removed", "held": "Held"}
+_WORDS = {"changed": "Changed", "removed": "Removed", "held": "Held", "withdrawn": "Withdrawn"}
 
 
 @click.command()
@@ -153,7 +153,7 @@ def index(
         else:
             _say_steps(steps)
             say("Written", f"{len(steps)} {'stage' if len(steps) == 1 else 'stages'} to {out}")
-        return all(step.status != "held" for step in steps)
+        return all(step.ok for step in steps)
 
     repeat(context, look, every=every, once=not watch)
 
