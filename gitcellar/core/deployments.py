@@ -34,7 +34,7 @@ _MAX_NUMBER = 2**53  # what every reader of JSON takes for a whole number
 _MAX_ENTRIES = 1_000_000
 _LABEL = 63  # the longest name of a Kubernetes object that every kind takes
 _SLUG_DIGEST = 20  # 80 bits: of 32, four billion names on average hold one with the slug of another model
-Status = Literal["current", "changed", "removed", "held"]
+Status = Literal["current", "changed", "removed", "held", "withdrawn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Deployment:
     """What a stage should run. `sequence` is the counter of the assignment, `event` its tag and `id` that tag's object.
 
     `path` is where the checkpoint stands in the commit; digest and size are None for a version that recorded none.
+    `withdrawn` marks a version that was withdrawn while it was live, and is kept.
     """
 
     model: str
@@ -55,6 +56,7 @@ class Deployment:
     path: str | None
     sha256: str | None
     size: int | None
+    withdrawn: bool = False
 
     @property
     def slot(self) -> str:
@@ -91,6 +93,7 @@ class Wanted:
     """What a slot should hold by the refs or an index alone; `version` is None for one that should be empty.
 
     `sequence` is the counter of the assignment and `id` its tag's object, of an empty slot those of its last event.
+    A version that is `withdrawn` is deployed nowhere anew.
     `fault` says why nothing can be told of it, as where a version is assigned that nobody registered.
     """
 
@@ -100,6 +103,7 @@ class Wanted:
     sequence: int
     id: str
     fault: str | None = None
+    withdrawn: bool = False
 
     @property
     def slot(self) -> str:
@@ -109,12 +113,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is to be done with a slot, or why nothing is."""
+    """What is to be done with a slot, or why nothing is. `withdrawn` is one that keeps a withdrawn version."""
 
     slot: str
     status: Status
     version: str | None
     reason: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the slot is as it should be, or will be once the step is done."""
+        return self.reason is None
 
 
 def find_wanted(states: Iterable[ModelState], stages: Iterable[str] = ()) -> dict[str, Wanted]:
@@ -136,7 +145,9 @@ def _find_wanted(state: ModelState, stage: str, events: list[Event]) -> Wanted:
     held, last = state.stages.get(stage), events[-1]
     if held is not None:
         assigned = next(event for event in events if event.tag == held.tag)
-        return Wanted(state.name, stage, str(held.version), assigned.fact.counter, assigned.object_id)
+        withdrawn = held.version in state.withdrawn
+        counter, identity = assigned.fact.counter, assigned.object_id
+        return Wanted(state.name, stage, str(held.version), counter, identity, withdrawn=withdrawn)
     # A stage is empty where somebody emptied it, and not where its last tag makes no sense.
     told = next((found.message for found in state.anomalies if found.tag == last.tag), None)
     fault = f"{last.tag}: {told}" if told else None
@@ -159,8 +170,11 @@ def settle(before: Reconciled, wanted: Mapping[str, Wanted], faults: Mapping[str
             steps.append(hold(slot, before, f"the registry says #{want.sequence}, and #{last} was here already"))
         elif want.fault is not None:
             steps.append(hold(slot, before, want.fault))
+        elif want.withdrawn:
+            steps.append(_settle_withdrawn(slot, before, want))
         elif held is not None and want.id == held.id:
-            steps.append(Step(slot, "current", held.version))
+            # What was withdrawn and registered anew may have other weights.
+            steps.append(Step(slot, "changed" if held.withdrawn else "current", held.version))
         elif want.version is None:
             steps += [Step(slot, "removed", held.version)] if held else []
         elif held is not None and want.sequence == held.sequence:
@@ -168,6 +182,13 @@ def settle(before: Reconciled, wanted: Mapping[str, Wanted], faults: Mapping[str
         else:
             steps.append(Step(slot, "changed", want.version))
     return steps
+
+
+def _settle_withdrawn(slot: str, before: Reconciled, want: Wanted) -> Step:
+    held = before.deployments.get(slot)
+    if held is not None and held.version == want.version:
+        return Step(slot, "withdrawn", held.version, "it was withdrawn and is still live: assign another version")
+    return hold(slot, before, f"{want.version} is withdrawn and is not deployed: assign another version")
 
 
 def leave_alone(steps: Iterable[Step], wanted: Mapping[str, Wanted], ids: Container[str]) -> list[Step]:
@@ -189,6 +210,8 @@ def carry_out(
     for step in steps:
         if step.status == "changed":
             deployments[step.slot] = new[step.slot]
+        elif step.status == "withdrawn":
+            deployments[step.slot] = replace(deployments[step.slot], withdrawn=True)
         elif step.status == "removed":
             deployments.pop(step.slot)
         if step.status in ("changed", "removed"):
@@ -254,13 +277,16 @@ def parse_deployment(found: Any) -> Deployment:
 
     Its words become paths and refs on this machine, so each is held against what it should be.
     """
-    values = {each.name: found[each.name] for each in fields(Deployment)}
+    values = {each.name: found[each.name] for each in fields(Deployment) if each.name != "withdrawn"}
     for name, value in values.items():
         kind = int if name in ("sequence", "size") else str
         absent = value is None and name in ("path", "sha256", "size")
         if not absent and (not isinstance(value, kind) or isinstance(value, bool)):
             raise TypeError(name)
-    deployment = Deployment(**values)
+    withdrawn = found.get("withdrawn", False)  # files from before the mark have none
+    if not isinstance(withdrawn, bool):
+        raise TypeError("withdrawn")
+    deployment = Deployment(**values, withdrawn=withdrawn)
     parse_slot(deployment.slot)
     parse_number(deployment.sequence)
     parse_number(deployment.size or 0)

@@ -41,10 +41,14 @@ from gitcellar.store.git_remote import RefSource, cloned
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """Slots that may run as they should, and why others may not; and the tips of the models that were verified."""
+    """Slots that may run as they should, and why others may not; and the tips of the models that were verified.
+
+    `emptied` are the slots that the policy empties, for the version that they hold is withdrawn.
+    """
 
     deployments: dict[str, Deployment] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
+    emptied: set[str] = field(default_factory=set)
     tips: dict[str, str] = field(default_factory=dict)
 
 
@@ -64,6 +68,10 @@ def confirm(
         rewritten = {model: _find_fault(repository, model, tips, policy) for model in models}
         for each in wanted:
             fault = rewritten[each.model]
+            if each.withdrawn and fault is None:
+                if policy.rules_of(each.model).removes_withdrawn(each.stage):
+                    confirmed.emptied.add(each.slot)
+                continue
             try:
                 found = _describe(repository, each, ask_storage=ask_storage) if fault is None else None
             except CellarError as error:
@@ -99,11 +107,18 @@ def advance(
     wanted = find_wanted(states, stages)
     steps = leave_alone(settle(before, wanted, {}), wanted, passed_over)
     # To serve nothing is a change too, and one that a lost tag must not bring about.
-    doubtful = [wanted[step.slot] for step in steps if step.status in ("changed", "removed")]
+    doubtful = [wanted[step.slot] for step in steps if step.status in ("changed", "removed", "withdrawn")]
     confirmed = confirm(source, doubtful, before.tips, ask_storage=ask_storage)
-    steps = [hold(s.slot, before, confirmed.faults[s.slot]) if s.slot in confirmed.faults else s for s in steps]
+    steps = [_apply(confirmed, step, before) for step in steps]
     after = carry_out(before, steps, wanted, confirmed.deployments)
     return replace(after, tips={**before.tips, **confirmed.tips}), steps
+
+
+def _apply(confirmed: Confirmed, step: Step, before: Reconciled) -> Step:
+    """The step as it may be done."""
+    if step.slot in confirmed.faults:
+        return hold(step.slot, before, confirmed.faults[step.slot])
+    return replace(step, status="removed", reason="it was withdrawn") if step.slot in confirmed.emptied else step
 
 
 @contextmanager

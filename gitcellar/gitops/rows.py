@@ -6,7 +6,7 @@ from typing import TypedDict
 
 
 class StepRow(TypedDict):
-    """What was done with a stage: current, changed, removed or held, and why it was held."""
+    """What was done with a stage: current, changed, removed, held or withdrawn; and why it is not as it should be."""
 
     slot: str
     status: str

@@ -108,7 +108,8 @@ class ComingBack:
 class StageRules:
     """A stage of the policy. `entered_from` names the stages that a version may come from; None for any.
 
-    `by` are the roles and people who may assign, empty for anybody; what an `exclusive` stage held is archived.
+    `by` are the roles and people who may assign, empty for anybody; what an `exclusive` stage held is archived. A
+    version that is withdrawn while it is live keeps running, unless the stage `removes_withdrawn` ones.
     """
 
     entered_from: tuple[str, ...] | None = None
@@ -118,6 +119,7 @@ class StageRules:
     approvals: Approvals | None = None
     break_glass: BreakGlass | None = None
     comes_back: ComingBack | None = None
+    removes_withdrawn: bool = False
 
     @property
     def asks_who(self) -> bool:
@@ -197,6 +199,11 @@ class ModelRules:
     cellar: str | None = None
     policy_changes: Approvals | None = None
     max_push: int = 10_000
+
+    def removes_withdrawn(self, stage: str) -> bool:
+        """Whether a version that is withdrawn while it is live in a stage is taken out of service."""
+        rules = self.stages.get(stage)
+        return rules is not None and rules.removes_withdrawn
 
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}

@@ -32,7 +32,7 @@ from gitcellar.store.git_identity import parse_account
 from gitcellar.store.signatures import SigningKey, find_signing_key
 
 _SSH_KEY = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub"
-_WORDS = {"changed": "Changed", "removed": "Removed", "held": "Held"}
+_WORDS = {"changed": "Changed", "removed": "Removed", "held": "Held", "withdrawn": "Withdrawn"}
 
 
 @click.command()
@@ -183,7 +183,7 @@ def index(
         else:
             _say_steps(steps)
             say("Written", f"{len(steps)} {'stage' if len(steps) == 1 else 'stages'} to {out}")
-        return all(step.status != "held" for step in steps)
+        return all(step.ok for step in steps)
 
     repeat(context, look, every=every, once=not watch)
 
