@@ -10,6 +10,8 @@ from gitcellar.core.deployments import Deployment, Reconciled, Step, hold
 from gitcellar.gitops.rendering import Rendering
 from gitcellar.store.deploy_merge import merge_edit
 
+# What changes a slot's files, and what is told for another reason already.
+_MOVING, _TOLD = ("changed", "removed", "withdrawn"), ("held", "withdrawn")
 Draw = Callable[[Iterable[Deployment]], Rendering]
 
 
@@ -37,7 +39,7 @@ def hold_edited(
     owners = {**old.owners, **new.owners}
     reasons = {owners[path]: f"{path} was edited by hand" for path in edited if path in owners}
     shared = _SharedEdits(before, old, {path: content for path, content in edited.items() if path not in owners})
-    moving = [step.slot for step in steps if step.status in ("changed", "removed") and step.slot not in reasons]
+    moving = [step.slot for step in steps if step.status in _MOVING and step.slot not in reasons]
     moved = _move(before, after, moving)
     drawn = draw(moved.deployments.values())
     # One by one only where an edit is in the way: then it is told of which slots.
@@ -52,7 +54,7 @@ def hold_edited(
         moved = _move(before, after, accepted)
         drawn = draw(moved.deployments.values())
     told = tuple(
-        hold(step.slot, before, reasons[step.slot]) if step.slot in reasons and step.status != "held" else step
+        hold(step.slot, before, reasons[step.slot]) if step.slot in reasons and step.status not in _TOLD else step
         for step in steps
     )
     return HeldChange(moved, told, drawn, shared.merge(drawn))

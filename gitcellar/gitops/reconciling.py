@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -71,7 +71,7 @@ class Outcome:
     @property
     def ok(self) -> bool:
         """Whether every slot and every file is as it should be."""
-        return not self.edits_wait and all(step.status != "held" for step in self.steps)
+        return not self.edits_wait and all(step.ok for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +127,13 @@ class _Reconciling:
         if work.idle:
             return self.tell(work)
         state = {STATE_FILE: format_reconciled(work.after)}
-        commit = branch.commit({**work.writes, **state}, work.removed, _explain(work.steps))
+        commit = branch.commit({**work.writes, **state}, work.removed, _explain(work))
         return replace(self.tell(work), changed=True, commit=commit)
 
     def propose(self, branch: Branch, work: _Work) -> Outcome:
         """Propose what differs; where nothing does, take back what was proposed before."""
         state = branch.read([STATE_FILE]) if work.idle else {STATE_FILE: format_reconciled(work.after)}
-        message = "Take back what was proposed\n" if work.idle else _explain(work.steps)
+        message = "Take back what was proposed\n" if work.idle else _explain(work)
         proposal = branch.propose({**work.holds, **state}, work.removed, message)
         commit = proposal.commit if proposal else None
         return replace(self.tell(work), changed=commit is not None, commit=commit, proposal=proposal)
@@ -216,12 +216,21 @@ def _find_edited(before: Reconciled, drawn: Rendering, there: Mapping[str, bytes
     )
 
 
-def _explain(steps: Iterable[Step]) -> str:
+def _explain(work: _Work) -> str:
     """The commit's message."""
-    told = [step for step in steps if step.status in ("changed", "removed")]
-    lines = [f"{step.slot}: {step.version if step.status == 'changed' else 'removed'}" for step in told]
-    subject = lines[0] if len(lines) == 1 else f"{len(lines)} stages changed" if lines else "Restore what was written"
-    return "\n\n".join([subject, "\n".join(lines)] if len(lines) > 1 else [subject]) + "\n"
+    told = [f"{slot}: {what}" for slot, what in _list_changes(work)]
+    subject = told[0] if len(told) == 1 else f"{len(told)} stages changed" if told else "Restore what was written"
+    return "\n\n".join([subject, "\n".join(told)] if len(told) > 1 else [subject]) + "\n"
+
+
+def _list_changes(work: _Work) -> Iterator[tuple[str, str]]:
+    for step in work.steps:
+        if step.status == "changed":
+            yield step.slot, str(step.version)
+        elif step.status == "removed":
+            yield step.slot, "removed"
+        elif step.status == "withdrawn" and not work.before.deployments[step.slot].withdrawn:
+            yield step.slot, f"{step.version} is withdrawn"
 
 
 def _digest(content: bytes) -> str:

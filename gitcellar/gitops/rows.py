@@ -35,7 +35,7 @@ class IndexDocument(TypedDict):
 
 
 class LiveRow(TypedDict):
-    """A site's report: current, laggard, zombie, unknown-digest, failed or silent."""
+    """A site's report: current, withdrawn, laggard, zombie, unknown-digest, failed or silent."""
 
     site: str
     model: str

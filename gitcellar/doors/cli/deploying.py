@@ -72,7 +72,12 @@ _WORDS = {"changed": "Changed", "removed": "Removed", "held": "Held", "withdrawn
     show_envvar=True,
     help="The author and committer of commits.",
 )
-@click.option("--exec", "command", metavar="CMD", help="Run this for each stage that is held, with the event on stdin.")
+@click.option(
+    "--exec",
+    "command",
+    metavar="CMD",
+    help="Run this for each stage that is held, with the event on stdin.",
+)
 @click.option("--post", "url", metavar="URL", help="Post each stage that is held there, as a CloudEvent.")
 @click.option("--watch", is_flag=True, help="Go on.")
 @every
@@ -118,12 +123,12 @@ def reconcile(
     commits = CommitOptions(account=parse_account(identity), key=key, push_options=push_options)
     goal = Goal(target, form, stages, models, edited, propose, commits)
     sinks = find_sinks(name_source(source), command, url)
-    said: tuple[list[Step], tuple[str, ...]] = [], ()
+    said: tuple[list[Step], tuple[str, ...]] = [], ()  # what is not as it should be, as it was told last
 
     def look() -> bool:
         nonlocal said
         outcome = bring_about(source, goal)
-        held = [step for step in outcome.steps if step.status == "held"]
+        held = [step for step in outcome.steps if not step.ok]
         if as_json:
             print_json(_document(outcome))
         elif outcome.changed or not watch or (held, outcome.edited) != said:
@@ -196,8 +201,8 @@ def diff_live(context: click.Context, where: str, repo: str | None, as_json: boo
     """Hold what sites say that they run against what they should.
 
     Reports are JSON with site, model, stage, digest (sha256) and at, one in a file or a list of them. Exit code 1 says
-    that somebody runs something else: a zombie (nothing should run, or it was withdrawn), a laggard (an earlier
-    version), an unknown digest, one that failed.
+    that a site runs something else: a zombie (nothing should run, or it was withdrawn), a laggard (an earlier version),
+    an unknown digest, one that failed; or that what it should run was withdrawn.
 
     \b
     Examples:
@@ -256,7 +261,7 @@ def _find_commit_key(repository: GitRepository, *, sign: bool | None) -> Signing
 
 def _report(outcome: Outcome, target: str) -> None:
     # What is proposed already is no change of now.
-    _say_steps(step for step in outcome.steps if outcome.changed or step.status == "held")
+    _say_steps(step for step in outcome.steps if outcome.changed or not step.ok)
     for path in outcome.edited:
         hint = ": --edited keep accepts it, --edited overwrite replaces it" if outcome.edits_wait else ""
         say("Edited", f"{path}{hint}")
