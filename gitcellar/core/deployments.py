@@ -32,7 +32,8 @@ _LABEL_TEXT = re.compile("(?s:.{0,10000})")
 _MAX_TEXT = 1000
 _MAX_NUMBER = 2**53  # what every reader of JSON takes for a whole number
 _MAX_ENTRIES = 1_000_000
-_LABEL = 63  # the longest name of a Kubernetes object that every kind takes
+# The longest name of a Kubernetes object that every kind takes, without the `-predictor` that KServe puts behind it.
+_LABEL = 63 - len("-predictor")
 _SLUG_DIGEST = 20  # 80 bits: of 32, four billion names on average hold one with the slug of another model
 Status = Literal["current", "changed", "removed", "held", "withdrawn"]
 
@@ -65,7 +66,7 @@ class Deployment:
 
     @property
     def slug(self) -> str:
-        """A name that Kubernetes, a file system and a URL all take; no two slots have the same."""
+        """A name that Kubernetes, Docker, Triton, a file system and a URL all take; no two slots have the same."""
         return make_slug(self.model, self.stage)
 
 
@@ -220,13 +221,19 @@ def carry_out(
 
 
 def make_slug(model: str, stage: str) -> str:
-    """A name of lower-case letters, digits and `-`, of at most 63, and another one for every slot."""
+    """A name of at most 53 lower-case letters, digits and `-`, which begins with a letter; another one for every slot.
+
+    So it is a label by RFC 1035, as the names of Kubernetes services are.
+    """
     parts = [*model.split("/"), stage]
-    if all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", part) for part in parts) and len("--".join(parts)) <= _LABEL:
-        return "--".join(parts)
+    joined = "--".join(parts)
+    fits = joined[0].isalpha() and len(joined) <= _LABEL
+    if fits and all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", part) for part in parts):
+        return joined
     digest = hashlib.sha256(f"{model}#{stage}".encode()).hexdigest()[:_SLUG_DIGEST]
     plain = re.sub("[^a-z0-9]+", "-", f"{model}-{stage}".lower()).strip("-")
-    return f"{plain[: _LABEL - _SLUG_DIGEST - 1].rstrip('-')}-{digest}"
+    lettered = plain if re.match("[a-z]", plain) else f"m-{plain}"
+    return f"{lettered[: _LABEL - _SLUG_DIGEST - 1].rstrip('-')}-{digest}"
 
 
 def format_reconciled(state: Reconciled) -> bytes:
