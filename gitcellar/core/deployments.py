@@ -19,6 +19,7 @@ from gitcellar.core.events import Event, Unassigned
 from gitcellar.core.json_text import parse_json
 from gitcellar.core.names import ModelName, find_model_name, is_stage_name
 from gitcellar.core.state import ModelState
+from gitcellar.core.stored_objects import StoredObject
 from gitcellar.core.tags import find_tag_name
 from gitcellar.core.target_paths import parse_target_path
 from gitcellar.core.versions import find_version
@@ -35,6 +36,8 @@ _MAX_ENTRIES = 1_000_000
 # The longest name of a Kubernetes object that every kind takes, without the `-predictor` that KServe puts behind it.
 _LABEL = 63 - len("-predictor")
 _SLUG_DIGEST = 20  # 80 bits: of 32, four billion names on average hold one with the slug of another model
+_STORED = ("storage", "key", "md5")
+_LATER = ("withdrawn", *_STORED)  # what files from before do not say
 Status = Literal["current", "changed", "removed", "held", "withdrawn"]
 
 
@@ -43,7 +46,8 @@ class Deployment:
     """What a stage should run. `sequence` is the counter of the assignment, `event` its tag and `id` that tag's object.
 
     `path` is where the checkpoint stands in the commit; digest and size are None for a version that recorded none.
-    `withdrawn` marks a version that was withdrawn while it was live, and is kept.
+    `withdrawn` marks a version that was withdrawn while it was live, and is kept. `storage`, `key` and `md5` say where
+    the weights are, as StoredObject has it; None where the commit, or a file from before, does not say so.
     """
 
     model: str
@@ -58,6 +62,9 @@ class Deployment:
     sha256: str | None
     size: int | None
     withdrawn: bool = False
+    storage: str | None = None
+    key: str | None = None
+    md5: str | None = None
 
     @property
     def slot(self) -> str:
@@ -284,16 +291,18 @@ def parse_deployment(found: Any) -> Deployment:
 
     Its words become paths and refs on this machine, so each is held against what it should be.
     """
-    values = {each.name: found[each.name] for each in fields(Deployment) if each.name != "withdrawn"}
+    values = {each.name: found[each.name] for each in fields(Deployment) if each.name not in _LATER}
+    values |= {name: found.get(name) for name in _STORED}
     for name, value in values.items():
         kind = int if name in ("sequence", "size") else str
-        absent = value is None and name in ("path", "sha256", "size")
+        absent = value is None and name in ("path", "sha256", "size", *_STORED)
         if not absent and (not isinstance(value, kind) or isinstance(value, bool)):
             raise TypeError(name)
-    withdrawn = found.get("withdrawn", False)  # files from before the mark have none
+    withdrawn = found.get("withdrawn", False)
     if not isinstance(withdrawn, bool):
         raise TypeError("withdrawn")
     deployment = Deployment(**values, withdrawn=withdrawn)
+    StoredObject(deployment.storage, deployment.key, deployment.md5)
     parse_slot(deployment.slot)
     parse_number(deployment.sequence)
     parse_number(deployment.size or 0)

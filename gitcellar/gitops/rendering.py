@@ -25,6 +25,7 @@ _FORMATS = {
     ".pth": ("pytorch", "pytorch"),
     ".joblib": ("sklearn", "python"),
     ".json": ("xgboost", "fil"),
+    ".ubj": ("xgboost", "fil"),
     ".bst": ("xgboost", "fil"),
     ".pb": ("tensorflow", "tensorflow"),
     ".safetensors": ("huggingface", "python"),
@@ -73,6 +74,6 @@ def name_form(form: str) -> str:
 
 
 def _find_variables(deployment: Deployment) -> dict[str, Any]:
-    suffix = PurePosixPath(deployment.path or "").suffix.lower()
-    form, backend = _FORMATS.get(suffix, _OTHER)
-    return {**asdict(deployment), "slug": deployment.slug, "format": form, "backend": backend}
+    suffix = PurePosixPath(deployment.path or "").suffix
+    form, backend = _FORMATS.get(suffix.lower(), _OTHER)
+    return {**asdict(deployment), "slug": deployment.slug, "suffix": suffix, "format": form, "backend": backend}

@@ -105,8 +105,9 @@ def test_who_is_killed_is_healed_by_the_next_run(live: Bench, at: int, monkeypat
     assert into(live, target, form="kustomize").ok
     fresh = live.folder / "fresh"
     into(live, fresh, form="kustomize")
-    names = [path.relative_to(fresh) for path in fresh.rglob("*.yaml")]
-    assert sorted(names) == sorted(path.relative_to(target) for path in target.rglob("*.yaml"))
+    names = [path.relative_to(fresh) for end in ("yaml", "env") for path in fresh.rglob(f"*.{end}")]
+    there = [path.relative_to(target) for end in ("yaml", "env") for path in target.rglob(f"*.{end}")]
+    assert sorted(names) == sorted(there)
     assert all((target / name).read_text() == (fresh / name).read_text() for name in names)
 
 
@@ -245,9 +246,9 @@ def test_what_strangers_wrote_is_nothing_but_text_in_a_template(live: Bench) -> 
     live.git("push", "-q", "origin", "main")
     live.register("vit-l/base", push=True)
     live.assign("vit-l/base@1.2", "production", push=True)
-    into(live, live.folder / "d", form="kustomize")
+    into(live, live.folder / "d", form="kserve")
     found = yaml.safe_load((live.folder / "d/vit-l--base--production.yaml").read_text())
-    assert found["data"]["version"] == "1.2"
+    assert found["metadata"]["annotations"]["gitcellar/version"] == "1.2"
 
 
 @pytest.mark.parametrize(

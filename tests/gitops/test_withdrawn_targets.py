@@ -92,7 +92,7 @@ def test_every_form_marks_a_withdrawn_version_and_no_other(live: Bench) -> None:
     marks = {
         "kserve": (f"{SLUG}.yaml", "gitcellar/withdrawn"),
         "compose": ("compose.yaml", "gitcellar.withdrawn"),
-        "kustomize": (f"{SLUG}.yaml", "withdrawn"),
+        "kustomize": ("kustomization.yaml", "gitcellar/withdrawn"),
         "triton": (f"{SLUG}/config.pbtxt", "gitcellar_withdrawn"),
     }
     for form in marks:
