@@ -6,7 +6,6 @@ import core alone.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import posixpath
 import re
@@ -18,6 +17,7 @@ from gitcellar.core.errors import CellarError, InvalidError
 from gitcellar.core.events import Event, Unassigned
 from gitcellar.core.json_text import parse_json
 from gitcellar.core.names import ModelName, find_model_name, is_stage_name
+from gitcellar.core.slugs import make_slug
 from gitcellar.core.state import ModelState
 from gitcellar.core.stored_objects import StoredObject
 from gitcellar.core.tags import find_tag_name
@@ -33,9 +33,6 @@ _LABEL_TEXT = re.compile("(?s:.{0,10000})")
 _MAX_TEXT = 1000
 _MAX_NUMBER = 2**53  # what every reader of JSON takes for a whole number
 _MAX_ENTRIES = 1_000_000
-# The longest name of a Kubernetes object that every kind takes, without the `-predictor` that KServe puts behind it.
-_LABEL = 63 - len("-predictor")
-_SLUG_DIGEST = 20  # 80 bits: of 32, four billion names on average hold one with the slug of another model
 _STORED = ("storage", "key", "md5")
 _LATER = ("withdrawn", *_STORED)  # what files from before do not say
 Status = Literal["current", "changed", "removed", "held", "withdrawn"]
@@ -225,22 +222,6 @@ def carry_out(
         if step.status in ("changed", "removed"):
             sequences[step.slot] = wanted[step.slot].sequence
     return replace(before, deployments=deployments, sequences=sequences)
-
-
-def make_slug(model: str, stage: str) -> str:
-    """A name of at most 53 lower-case letters, digits and `-`, which begins with a letter; another one for every slot.
-
-    So it is a label by RFC 1035, as the names of Kubernetes services are.
-    """
-    parts = [*model.split("/"), stage]
-    joined = "--".join(parts)
-    fits = joined[0].isalpha() and len(joined) <= _LABEL
-    if fits and all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", part) for part in parts):
-        return joined
-    digest = hashlib.sha256(f"{model}#{stage}".encode()).hexdigest()[:_SLUG_DIGEST]
-    plain = re.sub("[^a-z0-9]+", "-", f"{model}-{stage}".lower()).strip("-")
-    lettered = plain if re.match("[a-z]", plain) else f"m-{plain}"
-    return f"{lettered[: _LABEL - _SLUG_DIGEST - 1].rstrip('-')}-{digest}"
 
 
 def format_reconciled(state: Reconciled) -> bytes:

@@ -16,7 +16,6 @@ from gitcellar.core.deployments import (
     Reconciled,
     find_wanted,
     format_reconciled,
-    make_slug,
     parse_deployment,
     parse_reconciled,
     settle,
@@ -24,6 +23,7 @@ from gitcellar.core.deployments import (
 from gitcellar.core.errors import InvalidError
 from gitcellar.core.events import Assigned, Event, Registered, Unassigned
 from gitcellar.core.names import ModelName, is_stage_name
+from gitcellar.core.slugs import make_slug
 from gitcellar.core.state import fold_events
 from gitcellar.core.versions import parse_version
 
