@@ -36,7 +36,7 @@ def hold_edited(
     `edited` are the contents of the edited files; `draw` makes the files of some deployments.
     """
     old, new = draw(before.deployments.values()), draw(after.deployments.values())
-    owners = {**old.owners, **new.owners}
+    owners = {**_guess_owners(before, edited), **old.owners, **new.owners}
     reasons = {owners[path]: f"{path} was edited by hand" for path in edited if path in owners}
     shared = _SharedEdits(before, old, {path: content for path, content in edited.items() if path not in owners})
     moving = [step.slot for step in steps if step.status in _MOVING and step.slot not in reasons]
@@ -58,6 +58,13 @@ def hold_edited(
         for step in steps
     )
     return HeldChange(moved, told, drawn, shared.merge(drawn))
+
+
+def _guess_owners(before: Reconciled, paths: Iterable[str]) -> dict[str, str]:
+    """The slots that files are of by their names, for files of templates that are gone."""
+    slots = {deployment.slug: deployment.slot for deployment in before.deployments.values()}
+    named = {path: max((slug for slug in slots if slug in path), key=len, default=None) for path in paths}
+    return {path: slots[slug] for path, slug in named.items() if slug is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,9 @@ class _Reconciling:
         if edited and self.goal.edited == "hold":
             found = hold_edited(before, after, steps, {path: there[path] for path in edited}, self.draw)
             after, steps, drawn, merged = found.after, found.steps, found.drawn, found.merged
+            # By other templates a slot that is held has files which nobody asked about yet.
+            unread = target.read([path for path in drawn.files if path not in there])
+            there, edited = {**there, **unread}, (*edited, *_find_edited(before, drawn, unread))
         left = () if self.goal.edited == "overwrite" else tuple(path for path in edited if path not in merged)
         wanted = {path: content for path, content in {**drawn.files, **merged}.items() if path not in left}
         digests = {path: _digest(content) for path, content in drawn.files.items()}

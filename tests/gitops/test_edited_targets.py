@@ -167,6 +167,22 @@ def test_other_templates_do_not_merge_with_an_edit_of_what_the_old_ones_made(liv
     assert made.read_text() == before
 
 
+def test_a_file_of_others_where_other_templates_put_a_held_stage_stays(live: Bench) -> None:
+    templates = live.folder / "templates"
+    templates.mkdir()
+    (templates / "__slug__.old.j2").write_text("{{ version }}\n")
+    into(live, form=str(templates))
+    (target_of(live) / "cat--base--production.old").write_text("mine\n")
+    (target_of(live) / "cat--base--production.new").write_text("mine too\n")
+    (templates / "__slug__.old.j2").rename(templates / "__slug__.new.j2")
+    assert live.gitcellar("unassign", "cat/base", "production", "--push").status == 0
+    found = into(live, form=str(templates))
+    assert statuses(found)["cat"][0] == "held"
+    assert (target_of(live) / "cat--base--production.old").read_text() == "mine\n"
+    assert (target_of(live) / "cat--base--production.new").read_text() == "mine too\n"
+    assert (target_of(live) / "dog--base--production.new").read_text() == "0.1\n"
+
+
 @pytest.mark.parametrize(
     ("before", "edited", "after", "merged"),
     [

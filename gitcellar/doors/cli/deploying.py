@@ -103,7 +103,7 @@ def reconcile(
     repo: str | None,
     as_json: bool,
 ) -> None:
-    """Bring about that what should run is what Git says.
+    """Make the target match the registry.
 
     What every stage holds is verified, rendered, and committed to a branch or written to a folder, if it differs. A
     stage never goes back, and what cannot be verified or is not on its DVC remote stays as it was: it is held, and the
