@@ -34,6 +34,11 @@ stages:
     gates: [{metric: accuracy, at_least: 0.8}]
   archived: {from: [production]}
 """
+_PROTECTS = """\
+while read -r _ _ ref; do
+  if [ "$ref" = refs/heads/main ]; then echo "main is protected: open a merge request" >&2; exit 1; fi
+done
+"""
 
 
 @dataclass
@@ -121,13 +126,31 @@ class Site:
         except urllib.error.HTTPError:
             return None
 
-    def deployed(self) -> str | None:
-        """The version that the deploy branch says."""
+    def log_end(self, name: str) -> int:
+        """How much something that runs beside has said until now."""
+        return (self.folder / f"{name}.log").stat().st_size
+
+    def show_log(self, name: str, words: str, since: int) -> None:
+        """Wait until something that runs beside says some words, and show the line."""
+
+        def find() -> list[str]:
+            said = (self.folder / f"{name}.log").read_bytes()[since:].decode()
+            return [line for line in said.splitlines() if words in line]
+
+        wait_for(f"{name} to say {words!r}", lambda: bool(find()))
+        print(f"  {name}: {find()[0]}", flush=True)
+
+    def read_deployed(self) -> dict[str, object]:
+        """What the deploy branch says that should run."""
         shown = subprocess.run(
             ["git", "show", "main:deployments.json"], cwd=self.folder / "deploy.git", capture_output=True, check=False
         )
         rows = json.loads(shown.stdout)["deployments"] if shown.returncode == 0 else []
-        return str(rows[0]["version"]) if rows else None
+        return dict(rows[0]) if rows else {}
+
+    def deployed(self) -> object:
+        """The version that the deploy branch says."""
+        return self.read_deployed().get("version")
 
     def digest_of(self, version: str) -> str:
         """The sha256 that a version's tag records."""
@@ -184,6 +207,8 @@ def main() -> None:
         lose_the_hook(site)
         tamper(site)
         lose_the_server(site)
+        withdraw(site)
+        protect(site)
     print("\nDone: what is in production according to Git is what ran, and stayed so.")
 
 
@@ -242,10 +267,10 @@ def refuse(site: Site) -> None:
 def fail(site: Site) -> None:
     """A version that passes every gate and does not work."""
     site.say("A version that lies about its accuracy fails its health check, and the agent goes back by itself.")
-    good = site.ask()
+    good, since = site.ask(), site.log_end("agent")
     site.train(7, spoil=True)
     site.promote("0.3")
-    wait_for("the agent to give up", lambda: "failed its health check" in (site.folder / "agent.log").read_text())
+    site.show_log("agent", "failed its health check", since)
     assert site.ask() == good
     site.run("gitcellar", "diff-live", str(site.folder / "status"), "--repo", site.url, refused=True)
     site.say("Ben rolls back: the same path, with an older version.")
@@ -269,32 +294,72 @@ def lose_the_hook(site: Site) -> None:
 
 def tamper(site: Site) -> None:
     """Somebody writes to the storage."""
-    site.say("Somebody changes the weights of 0.4 on the DVC remote: they are refused, and 0.1 goes on.")
+    site.say("Somebody changes the weights of 0.4 on the DVC remote: the agent refuses them, and 0.1 goes on.")
     site.train(8)
     tracked = (site.folder / "ada/digits.safetensors.dvc").read_text()
     md5 = tracked.partition("md5: ")[2].split()[0]
     stored = site.folder / f"storage/files/md5/{md5[:2]}/{md5[2:]}"
-    stored.chmod(0o644)
-    stored.write_bytes(bytes(reversed(stored.read_bytes())))
-    stored.chmod(0o444)  # as DVC leaves it, who would look closer otherwise
-    before = site.ask()
+    right = stored.read_bytes()
+    _replace(stored, bytes(reversed(right)))
+    before, since = site.ask(), site.log_end("agent")
     site.promote("0.4")
-    wait_for("the agent to refuse", lambda: "is not what was registered" in (site.folder / "agent.log").read_text())
+    site.show_log("agent", "is not what was registered", since)
     assert site.ask() == before
+    site.say("The weights are put back: the agent tries again by itself, and 0.4 answers.")
+    since, wanted = site.log_end("agent"), site.digest_of("0.4")
+    _replace(stored, right)
+    site.show_log("agent", "Serving: ", since)
+    assert site.ask() == wanted
+    wait_for("the deploy branch", lambda: site.deployed() == "0.4")
 
 
 def lose_the_server(site: Site) -> None:
     """The Git server is down for a while."""
     site.say("The Git server is down: nothing stops serving, and when it is back, all goes on.")
-    before = site.ask()
+    before, since = site.ask(), site.log_end("agent")
     site.stop("git")
-    wait_for("the agent to notice", lambda: "trying again" in (site.folder / "agent.log").read_text())
+    site.show_log("agent", "trying again", since)
     assert site.ask() == before
     site.start_git()
     wait_for("git daemon", lambda: _answers(site.git_port))
-    wanted = site.digest_of("0.2")
+    since, wanted = site.log_end("agent"), site.digest_of("0.2")
     site.run("gitcellar", "rollback", MODEL, "production", "--to", "0.2", "--push", inside="ben")
-    wait_for("0.2 to answer", lambda: site.ask() == wanted)
+    site.show_log("agent", "Serving: ", since)
+    assert site.ask() == wanted
+    wait_for("the deploy branch", lambda: site.deployed() == "0.2")
+
+
+def withdraw(site: Site) -> None:
+    """A version is recalled while it is live."""
+    site.say("0.2 is withdrawn while it is live: it goes on where it runs, is marked, and is given to nobody else.")
+    before, since = site.ask(), site.log_end("reconcile")
+    site.run("gitcellar", "withdraw", f"{MODEL}@0.2", "-m", "Its data had to be deleted.", "--push", inside="ben")
+    site.show_log("reconcile", "Withdrawn: ", since)
+    wait_for("the deploy branch", lambda: site.read_deployed()["withdrawn"] is True)
+    assert site.ask() == before
+    site.run("gitcellar", "diff-live", str(site.folder / "status"), "--repo", site.url, refused=True)
+    fresh = ("--stage", "production", "--model", MODEL, "--into", str(site.folder / "fresh"), "--once")
+    site.run("gitcellar", "agent", "--repo", site.url, *fresh, refused=True)
+    assert not (site.folder / f"fresh/{MODEL}").exists()
+
+
+def protect(site: Site) -> None:
+    """Nobody commits to the deploy branch without a review."""
+    site.say("The deploy branch is protected: the loop is refused, and says so. A change is proposed, and merged.")
+    hook = site.folder / "deploy.git/hooks/pre-receive"
+    hook.write_text(f"#!/bin/sh\n{_PROTECTS}")
+    hook.chmod(0o755)
+    since = site.log_end("reconcile")
+    site.promote("0.4")
+    site.show_log("reconcile", "main is protected", since)
+    assert site.deployed() == "0.2"
+    propose = ("gitcellar", "reconcile", "--repo", site.url, "--to", site.deploy, "--propose")
+    site.run(*propose)
+    site.run(*propose)
+    # As a host does once the merge request is approved: no hook is in its way.
+    site.run("git", "update-ref", "refs/heads/main", "refs/heads/gitcellar/main", inside="deploy.git")
+    assert site.deployed() == "0.4"
+    site.run(*propose)
 
 
 def wait_for(what: str, happens: Callable[[], bool], seconds: float = 30) -> None:
@@ -304,6 +369,13 @@ def wait_for(what: str, happens: Callable[[], bool], seconds: float = 30) -> Non
         if time.monotonic() > until:
             sys.exit(f"gitops-demo: waited {seconds:g} s for {what}")
         time.sleep(0.05)
+
+
+def _replace(stored: Path, content: bytes) -> None:
+    """Change an object on the DVC remote, and leave it read-only, as DVC does."""
+    stored.chmod(0o644)
+    stored.write_bytes(content)
+    stored.chmod(0o444)
 
 
 def _answers(port: int) -> bool:

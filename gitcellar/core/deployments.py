@@ -6,7 +6,6 @@ import core alone.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import posixpath
 import re
@@ -18,7 +17,9 @@ from gitcellar.core.errors import CellarError, InvalidError
 from gitcellar.core.events import Assigned, Event, Unassigned
 from gitcellar.core.json_text import parse_json
 from gitcellar.core.names import ModelName, find_model_name, is_stage_name
+from gitcellar.core.slugs import make_slug
 from gitcellar.core.state import ARCHIVED, ModelState
+from gitcellar.core.stored_objects import StoredObject
 from gitcellar.core.tags import find_tag_name
 from gitcellar.core.target_paths import parse_target_path
 from gitcellar.core.versions import find_version
@@ -32,9 +33,9 @@ _LABEL_TEXT = re.compile("(?s:.{0,10000})")
 _MAX_TEXT = 1000
 _MAX_NUMBER = 2**53  # what every reader of JSON takes for a whole number
 _MAX_ENTRIES = 1_000_000
-_LABEL = 63  # the longest name of a Kubernetes object that every kind takes
-_SLUG_DIGEST = 20  # 80 bits: of 32, four billion names on average hold one with the slug of another model
-Status = Literal["current", "changed", "removed", "held"]
+_STORED = ("storage", "key", "md5")
+_LATER = ("withdrawn", *_STORED)  # what files from before do not say
+Status = Literal["current", "changed", "removed", "held", "withdrawn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Deployment:
     """What a stage should run. `sequence` is the counter of the assignment, `event` its tag and `id` that tag's object.
 
     `path` is where the checkpoint stands in the commit; digest and size are None for a version that recorded none.
+    `withdrawn` marks a version that was withdrawn while it was live, and is kept. `storage`, `key` and `md5` say where
+    the weights are, as StoredObject has it; None where the commit, or a file from before, does not say so.
     """
 
     model: str
@@ -55,6 +58,10 @@ class Deployment:
     path: str | None
     sha256: str | None
     size: int | None
+    withdrawn: bool = False
+    storage: str | None = None
+    key: str | None = None
+    md5: str | None = None
 
     @property
     def slot(self) -> str:
@@ -63,7 +70,7 @@ class Deployment:
 
     @property
     def slug(self) -> str:
-        """A name that Kubernetes, a file system and a URL all take; no two slots have the same."""
+        """A name that Kubernetes, Docker, Triton, a file system and a URL all take; no two slots have the same."""
         return make_slug(self.model, self.stage)
 
 
@@ -91,6 +98,7 @@ class Wanted:
     """What a slot should hold by the refs or an index alone; `version` is None for one that should be empty.
 
     `sequence` is the counter of the assignment and `id` its tag's object, of an empty slot those of its last event.
+    A version that is `withdrawn` is deployed nowhere anew.
     `fault` says why nothing can be told of it, as where a version is assigned that nobody registered.
     """
 
@@ -100,6 +108,7 @@ class Wanted:
     sequence: int
     id: str
     fault: str | None = None
+    withdrawn: bool = False
 
     @property
     def slot(self) -> str:
@@ -109,12 +118,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is to be done with a slot, or why nothing is."""
+    """What is to be done with a slot, or why nothing is. `withdrawn` is one that keeps a withdrawn version."""
 
     slot: str
     status: Status
     version: str | None
     reason: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the slot is as it should be, or will be once the step is done."""
+        return self.reason is None
 
 
 def find_wanted(states: Iterable[ModelState], stages: Iterable[str] = ()) -> dict[str, Wanted]:
@@ -136,7 +150,9 @@ def _find_wanted(state: ModelState, stage: str, events: list[Event]) -> Wanted:
     held, last = state.stages.get(stage), events[-1]
     if held is not None:
         assigned = next(event for event in events if event.tag == held.tag)
-        return Wanted(state.name, stage, str(held.version), assigned.fact.counter, assigned.object_id)
+        withdrawn = held.version in state.withdrawn
+        counter, identity = assigned.fact.counter, assigned.object_id
+        return Wanted(state.name, stage, str(held.version), counter, identity, withdrawn=withdrawn)
     archived = state.emptied.get(stage)
     if archived is not None and isinstance(archived.fact, Assigned) and archived.fact.counter > last.fact.counter:
         return Wanted(state.name, stage, None, archived.fact.counter, archived.object_id)
@@ -162,8 +178,11 @@ def settle(before: Reconciled, wanted: Mapping[str, Wanted], faults: Mapping[str
             steps.append(hold(slot, before, f"the registry says #{want.sequence}, and #{last} was here already"))
         elif want.fault is not None:
             steps.append(hold(slot, before, want.fault))
+        elif want.withdrawn:
+            steps.append(_settle_withdrawn(slot, before, want))
         elif held is not None and want.id == held.id:
-            steps.append(Step(slot, "current", held.version))
+            # What was withdrawn and registered anew may have other weights.
+            steps.append(Step(slot, "changed" if held.withdrawn else "current", held.version))
         elif want.version is None:
             steps += [Step(slot, "removed", held.version)] if held else []
         elif held is not None and want.sequence == held.sequence:
@@ -171,6 +190,13 @@ def settle(before: Reconciled, wanted: Mapping[str, Wanted], faults: Mapping[str
         else:
             steps.append(Step(slot, "changed", want.version))
     return steps
+
+
+def _settle_withdrawn(slot: str, before: Reconciled, want: Wanted) -> Step:
+    held = before.deployments.get(slot)
+    if held is not None and held.version == want.version:
+        return Step(slot, "withdrawn", held.version, "it was withdrawn and is still live: assign another version")
+    return hold(slot, before, f"{want.version} is withdrawn and is not deployed: assign another version")
 
 
 def leave_alone(steps: Iterable[Step], wanted: Mapping[str, Wanted], ids: Container[str]) -> list[Step]:
@@ -192,21 +218,13 @@ def carry_out(
     for step in steps:
         if step.status == "changed":
             deployments[step.slot] = new[step.slot]
+        elif step.status == "withdrawn":
+            deployments[step.slot] = replace(deployments[step.slot], withdrawn=True)
         elif step.status == "removed":
             deployments.pop(step.slot)
         if step.status in ("changed", "removed"):
             sequences[step.slot] = wanted[step.slot].sequence
     return replace(before, deployments=deployments, sequences=sequences)
-
-
-def make_slug(model: str, stage: str) -> str:
-    """A name of lower-case letters, digits and `-`, of at most 63, and another one for every slot."""
-    parts = [*model.split("/"), stage]
-    if all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", part) for part in parts) and len("--".join(parts)) <= _LABEL:
-        return "--".join(parts)
-    digest = hashlib.sha256(f"{model}#{stage}".encode()).hexdigest()[:_SLUG_DIGEST]
-    plain = re.sub("[^a-z0-9]+", "-", f"{model}-{stage}".lower()).strip("-")
-    return f"{plain[: _LABEL - _SLUG_DIGEST - 1].rstrip('-')}-{digest}"
 
 
 def format_reconciled(state: Reconciled) -> bytes:
@@ -257,13 +275,18 @@ def parse_deployment(found: Any) -> Deployment:
 
     Its words become paths and refs on this machine, so each is held against what it should be.
     """
-    values = {each.name: found[each.name] for each in fields(Deployment)}
+    values = {each.name: found[each.name] for each in fields(Deployment) if each.name not in _LATER}
+    values |= {name: found.get(name) for name in _STORED}
     for name, value in values.items():
         kind = int if name in ("sequence", "size") else str
-        absent = value is None and name in ("path", "sha256", "size")
+        absent = value is None and name in ("path", "sha256", "size", *_STORED)
         if not absent and (not isinstance(value, kind) or isinstance(value, bool)):
             raise TypeError(name)
-    deployment = Deployment(**values)
+    withdrawn = found.get("withdrawn", False)
+    if not isinstance(withdrawn, bool):
+        raise TypeError("withdrawn")
+    deployment = Deployment(**values, withdrawn=withdrawn)
+    StoredObject(deployment.storage, deployment.key, deployment.md5)
     parse_slot(deployment.slot)
     parse_number(deployment.sequence)
     parse_number(deployment.size or 0)

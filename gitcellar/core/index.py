@@ -40,8 +40,8 @@ class Offer:
         """What the slot should hold. Raise InvalidError for a slot that can be none."""
         model, _, stage = self.slot.rpartition("#")
         told = self.deployment
-        version, identity = (told.version, told.id) if told else (None, "")
-        return Wanted(parse_model_name(model), stage, version, self.sequence, identity)
+        version, identity, withdrawn = (told.version, told.id, told.withdrawn) if told else (None, "", False)
+        return Wanted(parse_model_name(model), stage, version, self.sequence, identity, withdrawn=withdrawn)
 
 
 @dataclass(frozen=True, slots=True)

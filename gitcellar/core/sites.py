@@ -23,7 +23,7 @@ _MOMENT = re.compile(
     "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     "[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)([.][0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 )
-Finding = Literal["current", "laggard", "zombie", "unknown-digest", "failed", "silent"]
+Finding = Literal["current", "laggard", "zombie", "unknown-digest", "failed", "silent", "withdrawn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,15 @@ def compare(statuses: Iterable[Status], expected: Mapping[str, Expected]) -> lis
 def _compare(status: Status, should: Expected | None) -> Difference:
     runs = next((v for v, digest in should.known.items() if digest == status.digest), None) if should else None
     wanted = should.version if should else None
+    recalled = should is not None and wanted in should.withdrawn
     finding: Finding = "current"
     if status.digest is None:
-        finding = "silent" if wanted else "current"
+        # A withdrawn version is given to nobody.
+        finding = "silent" if wanted and not recalled else "current"
     elif should is None or wanted is None or (runs in should.withdrawn and status.digest != should.digest):
         finding = "zombie"
     elif status.digest == should.digest:
-        finding = "current"
+        finding = "withdrawn" if recalled else "current"
     elif status.failed is not None:
         finding = "failed"
     else:

@@ -78,7 +78,7 @@ class Look:
     @property
     def ok(self) -> bool:
         """Whether every slot runs what it should, and everything was reported."""
-        return not self.faults and all(step.reason is None for step in self.steps)
+        return not self.faults and all(step.ok for step in self.steps)
 
 
 class Agent:
@@ -135,7 +135,7 @@ class Agent:
     def take(self, step: Step, held: Deployment | None, after: Reconciled, memory: _Memory) -> Step:
         """Do what a step says, or say why it was not done."""
         if step.status == "removed" and held is not None:
-            return self.remove(held, memory)
+            return self.remove(held, memory, step.reason)
         if step.status != "changed":
             return step
         wanted = after.deployments[step.slot]
@@ -153,7 +153,7 @@ class Agent:
         pause = min(_LONGEST, last.pause * 2) if last and last.id == wanted.id else _SHORTEST
         self.waiting[wanted.slot] = _Waiting(wanted, reason, pause, time.monotonic() + pause)
 
-    def remove(self, held: Deployment, memory: _Memory) -> Step:
+    def remove(self, held: Deployment, memory: _Memory, reason: str | None) -> Step:
         """Serve nothing, and keep nothing."""
         for slots in (memory.kept, memory.failed, self.waiting):
             slots.pop(held.slot, None)
@@ -163,7 +163,7 @@ class Agent:
             fault = self.tell_change(replace(held, version="", sha256=None))
         except CellarError as error:
             fault = str(error)
-        return Step(held.slot, "removed", held.version, fault)
+        return Step(held.slot, "removed", held.version, "; ".join(filter(None, (reason, fault))) or None)
 
     def change(self, wanted: Deployment, held: Deployment | None, memory: _Memory) -> Step:
         """Fetch, swap and try. Where the trial fails, go back to what was held, and remember not to try again."""
@@ -260,7 +260,7 @@ class Agent:
             return []
         faults = []
         at = format_moment(read_now())
-        reasons = {step.slot: (step.reason or "")[:MAX_REASON] for step in steps if step.status == "held"}
+        reasons = {step.slot: step.reason[:MAX_REASON] for step in steps if step.reason}
         for slot in sorted({*state.deployments, *memory.failed, *reasons}):
             model, _, stage = slot.rpartition("#")
             held, failed = state.deployments.get(slot), memory.failed.get(slot)
@@ -346,6 +346,8 @@ def _settle_slot(before: Reconciled, after: Reconciled, step: Step, *, failed: b
     deployments, sequences = dict(before.deployments), dict(before.sequences)
     if step.status == "changed":
         deployments[step.slot] = after.deployments[step.slot]
+    elif step.status == "withdrawn":
+        deployments[step.slot] = replace(deployments[step.slot], withdrawn=True)
     elif step.status == "removed":
         deployments.pop(step.slot, None)
     if (step.status in ("changed", "removed") or failed) and step.slot in after.sequences:

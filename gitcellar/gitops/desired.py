@@ -26,10 +26,11 @@ from gitcellar.core.deployments import (
     parse_deployment,
     settle,
 )
+from gitcellar.core.dvc_config import CONFIG, parse_committed_config
 from gitcellar.core.errors import CellarError, InvalidError
 from gitcellar.core.lineage import find_checkpoint
-from gitcellar.core.manifest import Entry
 from gitcellar.core.names import ModelName, parse_model_name
+from gitcellar.core.stored_objects import StoredObject, find_stored
 from gitcellar.core.tags import model_patterns, tip_ref
 from gitcellar.core.trailers import parse_message
 from gitcellar.policy.config import Policy
@@ -37,14 +38,19 @@ from gitcellar.policy.settings import matches
 from gitcellar.store.checkpoints import find_lost
 from gitcellar.store.git import GitRepository
 from gitcellar.store.git_remote import RefSource, cloned
+from gitcellar.store.tracking import Tracking
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """Slots that may run as they should, and why others may not; and the tips of the models that were verified."""
+    """Slots that may run as they should, and why others may not; and the tips of the models that were verified.
+
+    `emptied` are the slots that the policy empties, for the version that they hold is withdrawn.
+    """
 
     deployments: dict[str, Deployment] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
+    emptied: set[str] = field(default_factory=set)
     tips: dict[str, str] = field(default_factory=dict)
 
 
@@ -64,6 +70,10 @@ def confirm(
         rewritten = {model: _find_fault(repository, model, tips, policy) for model in models}
         for each in wanted:
             fault = rewritten[each.model]
+            if each.withdrawn and fault is None:
+                if policy.rules_of(each.model).removes_withdrawn(each.stage):
+                    confirmed.emptied.add(each.slot)
+                continue
             try:
                 found = _describe(repository, each, ask_storage=ask_storage) if fault is None else None
             except CellarError as error:
@@ -99,11 +109,18 @@ def advance(
     wanted = find_wanted(states, stages)
     steps = leave_alone(settle(before, wanted, {}), wanted, passed_over)
     # To serve nothing is a change too, and one that a lost tag must not bring about.
-    doubtful = [wanted[step.slot] for step in steps if step.status in ("changed", "removed")]
+    doubtful = [wanted[step.slot] for step in steps if step.status in ("changed", "removed", "withdrawn")]
     confirmed = confirm(source, doubtful, before.tips, ask_storage=ask_storage)
-    steps = [hold(s.slot, before, confirmed.faults[s.slot]) if s.slot in confirmed.faults else s for s in steps]
+    steps = [_apply(confirmed, step, before) for step in steps]
     after = carry_out(before, steps, wanted, confirmed.deployments)
     return replace(after, tips={**before.tips, **confirmed.tips}), steps
+
+
+def _apply(confirmed: Confirmed, step: Step, before: Reconciled) -> Step:
+    """The step as it may be done."""
+    if step.slot in confirmed.faults:
+        return hold(step.slot, before, confirmed.faults[step.slot])
+    return replace(step, status="removed", reason="it was withdrawn") if step.slot in confirmed.emptied else step
 
 
 @contextmanager
@@ -140,8 +157,9 @@ def _describe(repository: GitRepository, wanted: Wanted, *, ask_storage: bool) -
     if held is None or event is None or held.tag != event.tag or version is None:
         raise CellarError(f"#{wanted.sequence} changed while it was read")
     entry = read_entry(repository, version.commit, wanted.model)
-    if entry is not None and ask_storage:
-        _require_stored(repository, version.commit, entry)
+    tracking = read_tracking(repository, version.commit, entry) if entry else None
+    if tracking is not None and ask_storage:
+        _require_stored(tracking)
     details = read_details_of(repository, version)
     digest = find_checkpoint(parse_message(details.message)) if details else None
     found = Deployment(
@@ -156,6 +174,7 @@ def _describe(repository: GitRepository, wanted: Wanted, *, ask_storage: bool) -
         entry.path if entry else None,
         digest.sha256 if digest else None,
         digest.size if digest else None,
+        **(asdict(_find_stored(tracking)) if tracking else {}),
     )
     try:
         # A target that was told what it cannot read back would be stuck, for all its models.
@@ -164,7 +183,15 @@ def _describe(repository: GitRepository, wanted: Wanted, *, ask_storage: bool) -
         raise InvalidError(f"{version.tag} has a path that no target takes: {found.path!r}") from error
 
 
-def _require_stored(repository: GitRepository, commit: str, entry: Entry) -> None:
-    lost = find_lost(read_tracking(repository, commit, entry))
+def _require_stored(tracking: Tracking) -> None:
+    lost = find_lost(tracking)
     if lost:
-        raise CellarError(f"the DVC remote has not {lost[0]} of {entry.path}")
+        raise CellarError(f"the DVC remote has not {lost[0]} of {tracking.path}")
+
+
+def _find_stored(tracking: Tracking) -> StoredObject:
+    """Where the weights are, by the version's commit alone: it says the same to whoever asks."""
+    try:
+        return find_stored(tracking.out, tracking.path, parse_committed_config(tracking.files.get(CONFIG, b"")))
+    except InvalidError:
+        return StoredObject()  # who downloads will say what is wrong with it

@@ -6,8 +6,8 @@ May import core and store.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -25,6 +25,7 @@ _FORMATS = {
     ".pth": ("pytorch", "pytorch"),
     ".joblib": ("sklearn", "python"),
     ".json": ("xgboost", "fil"),
+    ".ubj": ("xgboost", "fil"),
     ".bst": ("xgboost", "fil"),
     ".pb": ("tensorflow", "tensorflow"),
     ".safetensors": ("huggingface", "python"),
@@ -32,20 +33,31 @@ _FORMATS = {
 _OTHER = ("custom", "python")
 
 
-def render(form: str, deployments: Iterable[Deployment], source: str | None) -> dict[str, bytes]:
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """The files that say what should run, by their paths; `owners` says of each file of one slot alone which it is."""
+
+    files: Mapping[str, bytes]
+    owners: Mapping[str, str]
+
+
+def render(form: str, deployments: Iterable[Deployment], source: str | None) -> Rendering:
     """The files that say what should run: the same bytes for the same deployments.
 
     `form` is one of FORMS, or a folder of templates. Raise InvalidError for a template that fails.
     """
-    variables = [_find_variables(each) for each in sorted(deployments, key=lambda each: each.slot)]
+    ordered = sorted(deployments, key=lambda each: each.slot)
+    variables = [_find_variables(each) for each in ordered]
     if form == "json":
         document = {"schema": 1, "source": source, "deployments": variables}
-        return {"deployments.json": (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()}
+        return Rendering({"deployments.json": (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()}, {})
     folder = _FOLDER / form if form in FORMS else Path(form)
-    files = render_folder(folder, {"deployments": variables, "source": source}, variables)
-    for path in files:
+    made = render_folder(folder, {"deployments": variables, "source": source}, variables)
+    for path in made:
         _require_target_path(path, form)
-    return files
+    slots = {each.slug: each.slot for each in ordered}
+    owners = {path: slots[file.slug] for path, file in made.items() if file.slug is not None}
+    return Rendering({path: file.content for path, file in made.items()}, owners)
 
 
 def _require_target_path(path: str, form: str) -> None:
@@ -69,6 +81,6 @@ def name_form(form: str) -> str:
 
 
 def _find_variables(deployment: Deployment) -> dict[str, Any]:
-    suffix = PurePosixPath(deployment.path or "").suffix.lower()
-    form, backend = _FORMATS.get(suffix, _OTHER)
-    return {**asdict(deployment), "slug": deployment.slug, "format": form, "backend": backend}
+    suffix = PurePosixPath(deployment.path or "").suffix
+    form, backend = _FORMATS.get(suffix.lower(), _OTHER)
+    return {**asdict(deployment), "slug": deployment.slug, "suffix": suffix, "format": form, "backend": backend}

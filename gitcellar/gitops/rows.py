@@ -6,7 +6,7 @@ from typing import TypedDict
 
 
 class StepRow(TypedDict):
-    """What was done with a stage: current, changed, removed or held, and why it was held."""
+    """What was done with a stage: current, changed, removed, held or withdrawn; and why it is not as it should be."""
 
     slot: str
     status: str
@@ -35,7 +35,7 @@ class IndexDocument(TypedDict):
 
 
 class LiveRow(TypedDict):
-    """A site's report: current, laggard, zombie, unknown-digest, failed or silent."""
+    """A site's report: current, withdrawn, laggard, zombie, unknown-digest, failed or silent."""
 
     site: str
     model: str
@@ -57,11 +57,15 @@ class LiveDocument(TypedDict):
 
 
 class ReconcileDocument(TypedDict):
-    """`gitcellar reconcile --json`, one a line with --watch. `edited` are files that somebody had edited."""
+    """`gitcellar reconcile --json`, one a line with --watch. `edited` are files that somebody had edited.
+
+    `proposal` is the branch that proposes the change, with --propose; null where there is nothing to propose.
+    """
 
     schema: int
     changed: bool
     commit: str | None
+    proposal: str | None
     stages: list[StepRow]
     edited: list[str]
     saved: list[str]

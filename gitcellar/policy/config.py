@@ -272,6 +272,7 @@ def _read_stage(said: Mapping[str, Any]) -> StageRules:
         None if said.get("approvals") is None else _read_said_approvals(said["approvals"]),
         None if opened is None else BreakGlass(tuple(opened["by"]), find_duration(opened.get("for", "24h")) or 0),
         None if back is None else ComingBack(tuple(back["by"]), find_duration(back["within"]) or 0),
+        said.get("withdrawn") == "remove",
     )
 
 

@@ -187,6 +187,9 @@ class StageSection(_Strict):
     approvals: ApprovalsSection | None = None
     break_glass: BreakGlassSection | None = None
     comes_back: ReturnSection | None = Field(default=None, alias="return", description="a rollback without approvals")
+    withdrawn: Literal["keep", "remove"] = Field(
+        default="keep", description="what reconcile, agent and index do with a version that is withdrawn while live"
+    )
 
 
 def _check_stages(stages: list[str] | dict[str, StageSection | None]) -> list[str] | dict[str, StageSection | None]:

@@ -111,7 +111,8 @@ class ComingBack:
 class StageRules:
     """A stage of the policy. `entered_from` names the stages that a version may come from; None for any.
 
-    `by` are the roles and people who may assign, empty for anybody.
+    `by` are the roles and people who may assign, empty for anybody. A version that is withdrawn while it is live keeps
+    running, unless the stage `removes_withdrawn` ones.
     """
 
     entered_from: tuple[str, ...] | None = None
@@ -120,6 +121,7 @@ class StageRules:
     approvals: Approvals | None = None
     break_glass: BreakGlass | None = None
     comes_back: ComingBack | None = None
+    removes_withdrawn: bool = False
 
     @property
     def asks_who(self) -> bool:
@@ -210,6 +212,11 @@ class ModelRules:
         """The first stage whose approvals leave out the author, so that the author must be known."""
         asking = (name for name, stage in self.stages.items() if stage.approvals and AUTHOR in stage.approvals.excluded)
         return next(asking, None)
+
+    def removes_withdrawn(self, stage: str) -> bool:
+        """Whether a version that is withdrawn while it is live in a stage is taken out of service."""
+        rules = self.stages.get(stage)
+        return rules is not None and rules.removes_withdrawn
 
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}

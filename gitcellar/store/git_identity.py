@@ -66,7 +66,7 @@ class IdentityReader(GitRunner):
 
         Programs to run are read from the system's and the user's files alone: a repository's come from strangers.
         """
-        wanted = r"^(gpg\.|user\.signingkey$|tag\.gpgsign$)"
+        wanted = r"^(gpg\.|user\.signingkey$|(tag|commit)\.gpgsign$)"
         output = self._text("config", "--show-scope", "--null", "--get-regexp", wanted, allow=(0, 1))
         fields = output.split("\0")
         found: dict[str, str] = {}

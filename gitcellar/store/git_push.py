@@ -23,10 +23,14 @@ class RefAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PushAnswer:
-    """What was said of each ref; and the lines that hooks printed, of the clone or of the remote."""
+    """What was said of each ref; and the lines that hooks printed, of the clone or of the remote.
+
+    `remote_said` are those of the remote alone: without them `said` may hold git's own words.
+    """
 
     refs: tuple[RefAnswer, ...]
     said: tuple[str, ...]
+    remote_said: tuple[str, ...] = ()
 
     @property
     def refused(self) -> tuple[RefAnswer, ...]:
@@ -46,4 +50,5 @@ def parse_push(output: str) -> PushAnswer:
         else:
             # git pads what a remote says to the width of a terminal.
             (there if line.startswith(_REMOTE) else here).append(line.removeprefix(_REMOTE).rstrip())
-    return PushAnswer(tuple(refs), tuple(filter(None, there or here)))
+    remote_said = tuple(filter(None, there))
+    return PushAnswer(tuple(refs), remote_said or tuple(filter(None, here)), remote_said)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,15 @@ _SUFFIX = ".j2"
 Variables = Mapping[str, Any]
 
 
-def render_folder(folder: Path, common: Variables, each: Sequence[Variables]) -> dict[str, bytes]:
+@dataclass(frozen=True, slots=True)
+class MadeFile:
+    """What a template made; `slug` is that of the deployment that it was made for, None for a file of all."""
+
+    content: bytes
+    slug: str | None
+
+
+def render_folder(folder: Path, common: Variables, each: Sequence[Variables]) -> dict[str, MadeFile]:
     """The files that a folder of templates makes, by their paths. Raise InvalidError, with the template and its line.
 
     `NAME.j2` is rendered as NAME, anything else is copied. A path with `__slug__` in it is made once for
@@ -25,7 +34,7 @@ def render_folder(folder: Path, common: Variables, each: Sequence[Variables]) ->
     """
     if not folder.is_dir():
         raise NotFoundError(f"there is no folder of templates {str(folder)!r}")
-    files: dict[str, bytes] = {}
+    files: dict[str, MadeFile] = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
         name = path.relative_to(folder).as_posix()
         for variables in each if _EACH in name else ({},):
@@ -35,7 +44,8 @@ def render_folder(folder: Path, common: Variables, each: Sequence[Variables]) ->
             made = name.replace(_EACH, str(variables.get("slug"))).removesuffix(_SUFFIX)
             if made in files:
                 raise InvalidError(f"two templates of {str(folder)!r} make {made!r}", hint=f"{name!r} is one of them")
-            files[made] = content
+            slug = variables.get("slug")
+            files[made] = MadeFile(content, None if slug is None else str(slug))
     return files
 
 

@@ -16,7 +16,6 @@ from gitcellar.core.deployments import (
     Reconciled,
     find_wanted,
     format_reconciled,
-    make_slug,
     parse_deployment,
     parse_reconciled,
     settle,
@@ -24,6 +23,7 @@ from gitcellar.core.deployments import (
 from gitcellar.core.errors import InvalidError
 from gitcellar.core.events import Assigned, Event, Registered, Unassigned
 from gitcellar.core.names import ModelName, is_stage_name
+from gitcellar.core.slugs import make_slug
 from gitcellar.core.state import fold_events
 from gitcellar.core.versions import parse_version
 
@@ -47,10 +47,33 @@ SLOTS = st.tuples(st.lists(PART, min_size=2, max_size=3).map("/".join), PART)
 
 
 @given(st.lists(SLOTS, unique=True, min_size=2, max_size=8))
-def test_a_slug_fits_a_kubernetes_name_and_no_two_slots_share_one(slots: list[tuple[str, str]]) -> None:
+def test_a_slug_fits_wherever_it_goes_and_no_two_slots_share_one(slots: list[tuple[str, str]]) -> None:
     slugs = [make_slug(*slot) for slot in slots]
     assert len(set(slugs)) == len(slots)
-    assert all(re.fullmatch("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", slug) for slug in slugs)
+    # A DNS-1035 label of at most 63 characters, ten of which KServe takes for `-predictor`.
+    assert all(re.fullmatch("[a-z]([a-z0-9-]{0,51}[a-z0-9])?", slug) for slug in slugs)
+
+
+@pytest.mark.parametrize(
+    ("model", "stage", "begins"),
+    [
+        ("3d-unet/base", "production", "m-3d-unet-base-production-"),
+        ("3/base", "1", "m-3-base-1-"),
+        ("9" * 60, "production", "m-999999999999999999999999999999-"),
+        ("a" * 60, "production", "a" * 32 + "-"),
+        (f"vit/{'b' * 37}", "canary", f"vit--{'b' * 37}--canary"),
+        (f"vit/{'b' * 39}", "canary", f"vit--{'b' * 39}--canary"),
+        (f"vit/{'b' * 41}", "canary", f"vit-{'b' * 28}-"),
+        ("vit-l/projectA", "production", "vit-l-projecta-production-"),
+        ("vit--l/base", "production", "vit-l-base-production-"),
+    ],
+    ids=["a digit first", "digits alone", "digits for ever", "long", "51", "53", "55", "upper case", "two dashes"],
+)
+def test_what_does_not_fit_as_it_is_ends_with_a_digest(model: str, stage: str, begins: str) -> None:
+    slug = make_slug(model, stage)
+    assert slug.startswith(begins)
+    assert len(slug) <= 53
+    assert slug == begins or len(slug.rpartition("-")[2]) == 20
 
 
 def test_a_slug_is_too_long_to_be_found_again_by_trying_names() -> None:

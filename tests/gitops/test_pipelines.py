@@ -11,9 +11,10 @@ import pytest
 from gitcellar.cellar.guarding import guard
 from gitcellar.cellar.reading import read_model
 from gitcellar.cellar.writing import Options
-from gitcellar.core.errors import NotFoundError
+from gitcellar.core.errors import InvalidError, NotFoundError
 from gitcellar.core.names import ModelName
-from gitcellar.gitops.pipelines import PIPELINES
+from gitcellar.gitops.pipelines import PIPELINES, read_pipeline
+from gitcellar.store.environment import find_version
 from tests.support.cellars import Bench, make_bench, tag
 from tests.support.processes import git, run
 
@@ -32,6 +33,43 @@ def test_a_workflow_is_written_once_and_never_over_somebodys_own(bench: Bench, h
     assert refused.status == 3
     assert "is there already, and says something else" in refused.err
     assert path.read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("host", PIPELINES)
+def test_a_workflow_installs_the_version_that_wrote_it_and_no_other(bench: Bench, host: str) -> None:
+    made = bench.gitcellar("ci", "init", host, "--print").out
+    assert f"gitcellar=={find_version('gitcellar')}" in made
+    installs = [line for line in made.splitlines() if "pip install" in line]
+    assert installs
+    assert all('"$GITCELLAR_INSTALL"' in line for line in installs)
+    assert "@" not in made.partition("GITCELLAR_INSTALL")[2].partition("\n")[0]
+
+
+@pytest.mark.parametrize("host", PIPELINES)
+@pytest.mark.parametrize(
+    ("spec", "warns"),
+    [
+        ("gitcellar[s3]==0.1.0", False),
+        (f"gitcellar[s3] @ git+https://git.example.com/gitcellar.git@{'a' * 40}", False),
+        ("gitcellar @ https://files.example.com/gitcellar-0.1.0.whl", True),
+        ("gitcellar>=0.1", True),
+        ("./gitcellar-0.1.0-py3-none-any.whl", True),
+    ],
+)
+def test_another_source_is_installed_where_somebody_says_so(bench: Bench, host: str, spec: str, warns: bool) -> None:
+    done = bench.gitcellar("ci", "init", host, "--install", spec, "--print")
+    assert done.status == 0
+    assert any(f"{quote}{spec}{quote}" in done.out for quote in "'\"")
+    assert ("names no exact version" in done.err) is warns
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["", "-r x", "--index-url=x", "a\nb", 'a"b', "a'b", "$(id)", "`id`", "${{ x }}", "a;b", "a\\b", "é", "x" * 501],
+)
+def test_a_source_that_a_script_could_obey_is_refused(spec: str) -> None:
+    with pytest.raises(InvalidError, match="is nothing that pip installs"):
+        read_pipeline("github", spec)
 
 
 def test_a_pull_request_is_summed_up(bench: Bench) -> None:

@@ -2,46 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
+from gitcellar.gitops.pipelines import read_pipeline
 from tests.support.cellars import Bench
 from tests.support.processes import run
 
 ROOT = Path(__file__).parents[2]
-CI = ROOT / "gitcellar/gitops/pipelines"
+ACTION = ROOT / "action.yml"
 
 
-@pytest.mark.parametrize("file", [CI / "github.yml", ROOT / "action.yml"])
-def test_zizmor_finds_nothing_in_the_workflow(file: Path) -> None:
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[[str], Path]:
+    """The file for a host as `ci init` writes it; of `action` our own action."""
+
+    def write(host: str) -> Path:
+        path = tmp_path / f"{host}.yml"
+        path.write_text(read_pipeline(host, "gitcellar[s3]==0.1.0"))
+        return path
+
+    return lambda host: ACTION if host == "action" else write(host)
+
+
+@pytest.mark.parametrize("host", ["github", "action"])
+def test_zizmor_finds_nothing_in_the_workflow(written: Callable[[str], Path], host: str) -> None:
+    file = written(host)
     done = run(ROOT, "zizmor", "--offline", "--persona=pedantic", str(file))
     assert done.status == 0, done.out
 
 
 @pytest.mark.parametrize(
-    ("schema", "file"),
-    [
-        ("vendor.github-workflows", CI / "github.yml"),
-        ("vendor.gitlab-ci", CI / "gitlab.yml"),
-        ("vendor.github-actions", ROOT / "action.yml"),
-    ],
+    ("schema", "host"),
+    [("vendor.github-workflows", "github"), ("vendor.gitlab-ci", "gitlab"), ("vendor.github-actions", "action")],
 )
-def test_the_job_is_what_its_host_reads(schema: str, file: Path) -> None:
-    done = run(ROOT, "check-jsonschema", "--builtin-schema", schema, str(file))
+def test_the_job_is_what_its_host_reads(written: Callable[[str], Path], schema: str, host: str) -> None:
+    done = run(ROOT, "check-jsonschema", "--builtin-schema", schema, str(written(host)))
     assert done.status == 0, done.out
 
 
-@pytest.mark.parametrize("file", [CI / "github.yml", CI / "gitlab.yml", ROOT / "action.yml"])
-def test_no_script_interpolates_anything(file: Path) -> None:
+@pytest.mark.parametrize("host", ["github", "gitlab", "action"])
+def test_no_script_interpolates_anything(written: Callable[[str], Path], host: str) -> None:
     def scripts(value: object) -> list[str]:
         if isinstance(value, dict):
             own = [str(value[key]) for key in ("run", "script") if key in value]
             return own + [script for inner in value.values() for script in scripts(inner)]
         return [script for inner in value for script in scripts(inner)] if isinstance(value, list) else []
 
-    found = scripts(yaml.safe_load(file.read_text()))
+    found = scripts(yaml.safe_load(written(host).read_text()))
     assert any("gitcellar ci guard" in script for script in found)
     assert not any("${{" in script for script in found)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -167,3 +169,13 @@ def test_credentials_are_written_nowhere(stored: Bench) -> None:
     for path in stored.folder.rglob("*"):
         if path.is_file():
             assert CREDENTIAL.encode() not in path.read_bytes(), path
+
+
+def test_a_target_says_where_the_object_is(stored: Bench, s3: Any, tmp_path: Path) -> None:
+    done = run(tmp_path, "gitcellar", "reconcile", "--repo", stored.url, "--to", "deploy")
+    assert done.status == 0, done.err
+    (row,) = json.loads((tmp_path / "deploy/deployments.json").read_text())["deployments"]
+    assert row["storage"] == f"s3://{BUCKET}/dvc"
+    content = s3.get_object(Bucket=BUCKET, Key=f"dvc/{row['key']}")["Body"].read()
+    assert content == b"A 1"
+    assert hashlib.md5(content, usedforsecurity=False).hexdigest() == row["md5"]

@@ -141,6 +141,14 @@ class Desk:
         shutil.rmtree(self._place)
 
 
+def copy_bench(bench: Bench, folder: Path) -> Bench:
+    """A cellar like another one, for a test to change; checkpoints of before stay in the other one's storage."""
+    shutil.copytree(bench.folder, folder, symlinks=True)
+    copy = Bench(folder)
+    copy.git("remote", "set-url", "origin", str(copy.remote))
+    return copy
+
+
 def tag(bench: Bench, name: str, commit: str = "HEAD") -> None:
     """Write an annotated tag by hand, as git alone or GTO would."""
     bench.git("tag", "-a", "-m", name, name, commit)

@@ -37,12 +37,15 @@ from gitcellar.gitops.reconciling import Edited, Goal, Outcome
 from gitcellar.gitops.reconciling import reconcile as bring_about
 from gitcellar.gitops.rendering import FORMS, require_form
 from gitcellar.gitops.rows import IndexDocument, LiveDocument, LiveRow, ReconcileDocument
+from gitcellar.store.deploy_branch import CommitOptions
 from gitcellar.store.environment import read_now
 from gitcellar.store.git import GitRepository
+from gitcellar.store.git_identity import parse_account
 from gitcellar.store.git_remote import RefSource
-from gitcellar.store.signatures import find_signing_key
+from gitcellar.store.signatures import SigningKey, find_signing_key
 
-_WORDS = {"changed": "Changed", "removed": "Removed", "held": "Held"}
+_SSH_KEY = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub"
+_WORDS = {"changed": "Changed", "removed": "Removed", "held": "Held", "withdrawn": "Withdrawn"}
 
 
 @click.command()
@@ -59,12 +62,35 @@ _WORDS = {"changed": "Changed", "removed": "Removed", "held": "Held"}
 @of_models
 @click.option(
     "--edited",
-    type=click.Choice(["refuse", "keep", "overwrite"]),
-    default="refuse",
+    type=click.Choice(["hold", "keep", "overwrite"]),
+    default="hold",
     show_default=True,
-    help="What becomes of files that somebody edited in the target.",
+    help="What becomes of files that somebody edited: hold their stages, keep the files, or overwrite them.",
 )
-@click.option("--exec", "command", metavar="CMD", help="Run this for each stage that is held, with the event on stdin.")
+@click.option("--propose", is_flag=True, help="Commit to the branch gitcellar/BRANCH instead, for somebody to merge.")
+@click.option(
+    "--push-option",
+    "push_options",
+    metavar="OPTION",
+    multiple=True,
+    help="Tell the Git host something with the push, such as merge_request.create; may be repeated.",
+)
+@click.option("-s", "--sign/--no-sign", default=None, help="Sign commits, or not, whatever Git's settings say.")
+@click.option(
+    "--identity",
+    metavar="'NAME <EMAIL>'",
+    envvar="GITCELLAR_IDENTITY",
+    default="gitcellar <gitcellar@localhost>",
+    show_default=True,
+    show_envvar=True,
+    help="The author and committer of commits.",
+)
+@click.option(
+    "--exec",
+    "command",
+    metavar="CMD",
+    help="Run this for each stage that is held, with the event on stdin.",
+)
 @click.option("--post", "url", metavar="URL", help="Post each stage that is held there, as a CloudEvent.")
 @click.option("--watch", is_flag=True, help="Go on.")
 @every
@@ -79,6 +105,10 @@ def reconcile(
     stages: tuple[str, ...],
     models: str,
     edited: Edited,
+    propose: bool,
+    push_options: tuple[str, ...],
+    sign: bool | None,
+    identity: str,
     command: str | None,
     url: str | None,
     watch: bool,
@@ -86,7 +116,7 @@ def reconcile(
     repo: str | None,
     as_json: bool,
 ) -> None:
-    """Bring about that what should run is what Git says.
+    """Make the target match the registry.
 
     What every stage holds is verified, rendered, and committed to a branch or written to a folder, if it differs. A
     stage never goes back, and what cannot be verified or is not on its DVC remote stays as it was: it is held, and the
@@ -97,25 +127,31 @@ def reconcile(
       gitcellar reconcile --repo https://example.com/models.git --to deploy/ --stage production
       gitcellar reconcile --to https://example.com/deploy.git#main --render kustomize --watch
       gitcellar reconcile --to deploy/ --render templates/ --json
+      gitcellar reconcile --to https://gitlab.example.com/deploy.git#main --propose --push-option merge_request.create
     """
+    if "#" not in target and (propose or push_options or sign):
+        raise click.UsageError("--propose, --push-option and --sign are for a branch: --to GIT_URL#BRANCH")
     source = find_source(context, repo)
     require_form(form)
     _warn_of_unnamed(source, require_asked(source, models, stages, once=not watch))
-    goal = Goal(target, form, stages, models, edited)
+    key = _find_commit_key(GitRepository(context.obj), sign=sign) if "#" in target else None
+    commits = CommitOptions(account=parse_account(identity), key=key, push_options=push_options)
+    goal = Goal(target, form, stages, models, edited, propose, commits)
     sinks = find_sinks(name_source(source), command, url)
-    said: list[Step] = []
+    said: tuple[list[Step], tuple[str, ...]] = [], ()  # what is not as it should be, as it was told last
 
     def look() -> bool:
+        nonlocal said
         outcome = bring_about(source, goal)
-        held = [step for step in outcome.steps if step.status == "held"]
+        held = [step for step in outcome.steps if not step.ok]
         if as_json:
             print_json(_document(outcome))
-        elif outcome.changed or not watch or held != said:
+        elif outcome.changed or not watch or (held, outcome.edited) != said:
             _report(outcome, target)
         for step in held:
-            for sink in sinks if step not in said else ():
+            for sink in sinks if step not in said[0] else ():
                 sink(make_held(step.slot, step.version, step.reason or "", format_moment(read_now())))
-        said[:] = held
+        said = held, outcome.edited
         return outcome.ok
 
     repeat(context, look, every=every, once=not watch)
@@ -158,8 +194,7 @@ def index(
     require_asked(source, models, stages, once=not watch)
     key = find_signing_key(GitRepository(context.obj).read_signing_config())
     if key is None or key.public is None:
-        hint = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub"
-        raise NotFoundError("git has no SSH key to sign the index with here", hint=hint)
+        raise NotFoundError("git has no SSH key to sign the index with here", hint=_SSH_KEY)
 
     def look() -> bool:
         steps = write_index(source, Path(out), key, stages=stages, models=models, valid=valid)
@@ -169,7 +204,7 @@ def index(
         else:
             _say_steps(steps)
             say("Written", f"{len(steps)} {'stage' if len(steps) == 1 else 'stages'} to {out}")
-        return all(step.status != "held" for step in steps)
+        return all(step.ok for step in steps)
 
     repeat(context, look, every=every, once=not watch)
 
@@ -182,8 +217,8 @@ def diff_live(context: click.Context, where: str, repo: str | None, as_json: boo
     """Hold what sites say that they run against what they should.
 
     Reports are JSON with site, model, stage, digest (sha256) and at, one in a file or a list of them. Exit code 1 says
-    that somebody runs something else: a zombie (nothing should run, or it was withdrawn), a laggard (an earlier
-    version), an unknown digest, one that failed.
+    that a site runs something else: a zombie (nothing should run, or it was withdrawn), a laggard (an earlier version),
+    an unknown digest, one that failed; or that what it should run was withdrawn.
 
     \b
     Examples:
@@ -239,13 +274,33 @@ def _say_steps(steps: Iterable[Step]) -> None:
             say(_WORDS[step.status], spell_step(step))
 
 
+def _find_commit_key(repository: GitRepository, *, sign: bool | None) -> SigningKey | None:
+    """The key that commits are signed with; None where neither the option nor git's settings ask for a signature."""
+    config = repository.read_signing_config()
+    if sign is False or not (sign or config.get("commit.gpgsign") in ("true", "yes", "on", "1")):
+        return None
+    key = find_signing_key(config)
+    if key is None:
+        raise NotFoundError("git has no key to sign commits with here", hint=_SSH_KEY)
+    return key
+
+
 def _report(outcome: Outcome, target: str) -> None:
-    _say_steps(outcome.steps)
+    # What is proposed already is no change of now.
+    _say_steps(step for step in outcome.steps if outcome.changed or not step.ok)
     for path in outcome.edited:
-        say("Edited", path)
+        hint = ": --edited keep accepts it, --edited overwrite replaces it" if outcome.edits_wait else ""
+        say("Edited", f"{path}{hint}")
     for path in outcome.saved:
         say("Saved", f"what was edited is in {path}")
-    if outcome.commit:
+    proposal = outcome.proposal
+    if proposal is not None and proposal.taken_back:
+        say("Taken back", f"{proposal.branch} proposes nothing any more")
+    elif proposal is not None and proposal.commit is not None:
+        say("Proposed", f"{proposal.commit[:7]} on the branch {proposal.branch}")
+    elif proposal is not None:
+        say("Nothing to do", f"the branch {proposal.branch} proposes it already")
+    elif outcome.commit:
         say("Committed", f"{outcome.commit[:7]} to {target}")
     elif not outcome.changed:
         say("Nothing to do", f"{target} says already what should run")
@@ -256,6 +311,7 @@ def _document(outcome: Outcome) -> ReconcileDocument:
         "schema": SCHEMA,
         "changed": outcome.changed,
         "commit": outcome.commit,
+        "proposal": outcome.proposal.branch if outcome.proposal and not outcome.proposal.taken_back else None,
         "stages": list(map(step_row, outcome.steps)),
         "edited": list(outcome.edited),
         "saved": list(outcome.saved),

@@ -14,6 +14,7 @@ from gitcellar.cellar.rows import SCHEMA
 from gitcellar.cellar.verdict_rows import GuardDocument, ProposalRow, SummaryDocument
 from gitcellar.cellar.writing import Options
 from gitcellar.core.ci_variables import find_ci_tag
+from gitcellar.core.environments import find_unlocked
 from gitcellar.core.errors import NO, InvalidError, NotFoundError
 from gitcellar.doors.cli.acting import report_act, writer
 from gitcellar.doors.cli.markdown import escape_markdown, format_row
@@ -22,6 +23,7 @@ from gitcellar.doors.cli.output import print_json, print_line, print_text, say
 from gitcellar.doors.cli.verdicts import say_verdict
 from gitcellar.gitops.pipelines import PIPELINES, read_pipeline
 from gitcellar.store.deploy_folder import write_whole
+from gitcellar.store.environment import find_version
 from gitcellar.store.git_identity import parse_account
 from gitcellar.store.inside import find_inside
 
@@ -39,21 +41,31 @@ def ci() -> None:
 
 @ci.command()
 @click.argument("host", type=click.Choice(list(PIPELINES)))
+@click.option(
+    "--install",
+    metavar="SPEC",
+    help="What its jobs install, as pip reads it: a version with extras, a URL.  [default: this version of gitcellar]",
+)
 @click.option("--print", "to_stdout", is_flag=True, help="Print the file, and write nothing.")
 @in_path
 @click.pass_context
-def init(context: click.Context, host: str, to_stdout: bool) -> None:
+def init(context: click.Context, host: str, install: str | None, to_stdout: bool) -> None:
     """Write a workflow for GitHub, GitLab or Jenkins.
 
-    It judges pull requests and says what they change, guards tags, acts on stages, and reconciles on a schedule. Every
-    ref reaches its scripts through the environment. A file that is there already is left alone.
+    It judges pull requests and says what they change, guards tags, acts on stages, and reconciles on a schedule. Its
+    jobs install one exact version of gitcellar. Every ref reaches its scripts through the environment. A file that is
+    there already is left alone.
 
     \b
     Examples:
       gitcellar ci init github
       gitcellar ci init gitlab --print
+      gitcellar ci init github --install 'gitcellar[s3]==0.1.0'
     """
-    content = read_pipeline(host)
+    spec = install if install is not None else f"gitcellar=={find_version('gitcellar')}"
+    content = read_pipeline(host, spec)
+    if find_unlocked("requirements.txt", spec.encode()):
+        say("Warning", f"{spec!r} names no exact version, and its jobs may write: whoever publishes it runs there")
     if to_stdout:
         print_text(content)
         return

@@ -21,7 +21,7 @@ from gitcellar.store.environment import find_host
 from gitcellar.store.http import is_url
 from gitcellar.store.serving import Layout
 
-_WORDS = {"changed": "Serving", "removed": "Removed", "held": "Held"}
+_WORDS = {"changed": "Serving", "removed": "Removed", "held": "Held", "withdrawn": "Withdrawn"}
 
 
 @click.command()

@@ -1,0 +1,245 @@
+"""A deploy branch that is protected says so at once; a change can be proposed, signed, and under a name that is set."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitcellar.cellar.reading import open_source
+from gitcellar.core.errors import InvalidError
+from gitcellar.gitops.reconciling import Goal, Outcome, reconcile
+from gitcellar.store.deploy_branch import BranchRefusedError, CommitOptions
+from gitcellar.store.git_identity import Account
+from tests.support.cellars import Bench, copy_bench, make_bench
+from tests.support.people import public_key, sign_as
+from tests.support.processes import git
+
+MODEL = "vit-l/base"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """A cellar with two versions, the first in production, and an empty repository to deploy from."""
+    bench = make_bench(tmp_path_factory.mktemp("built") / "cellar")
+    for number in (1, 2):
+        bench.declare(MODEL, f"base {number}")
+        bench.git("push", "-q", "origin", "main")
+        bench.register(MODEL, push=True)
+    bench.assign("vit-l/base@0.1", "production", push=True)
+    git(bench.folder, "init", "-q", "--bare", "-b", "main", "deploy.git")
+    return bench
+
+
+@pytest.fixture
+def live(built: Bench, tmp_path: Path) -> Bench:
+    """The same cellar for each test."""
+    return copy_bench(built, tmp_path / "cellar")
+
+
+def deploy_of(bench: Bench) -> Path:
+    return bench.folder / "deploy.git"
+
+
+def into(bench: Bench, **goal: Any) -> Outcome:
+    return reconcile(open_source(bench.url), Goal(target_of(bench), **goal))
+
+
+def target_of(bench: Bench) -> str:
+    return f"file://{deploy_of(bench)}#main"
+
+
+def show(bench: Bench, *args: str) -> str:
+    return git(deploy_of(bench), *args)
+
+
+def version_at(bench: Bench, branch: str) -> str:
+    (row,) = json.loads(show(bench, "show", f"{branch}:deployments.json"))["deployments"]
+    return str(row["version"])
+
+
+def commit_as_somebody(bench: Bench, branch: str, **files: str) -> str:
+    """Somebody clones the deploy repository, commits to a branch of it, and pushes."""
+    clone = bench.folder / f"clone-{len(list(bench.folder.iterdir()))}"
+    git(bench.folder, "clone", "-q", "-b", branch, "deploy.git", str(clone))
+    for name, content in files.items():
+        (clone / name).write_text(content)
+    git(clone, "add", "-A")
+    git(clone, "commit", "-q", "-m", "mine")
+    git(clone, "push", "-q", "origin", branch)
+    return git(clone, "rev-parse", "HEAD")
+
+
+def protect(bench: Bench, script: str) -> Path:
+    """Give the deploy repository a hook that keeps a count of the pushes that it saw."""
+    hook, seen = deploy_of(bench) / "hooks/pre-receive", bench.folder / "seen"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\necho push >> {seen}\n{script}\n")
+    hook.chmod(0o755)
+    return seen
+
+
+REFUSALS = {
+    "a hook that says why": (
+        "echo 'main is protected' >&2; echo 'open a merge request' >&2; exit 1",
+        "the server refused a commit to main: [remote rejected] (pre-receive hook declined): "
+        "main is protected; open a merge request",
+    ),
+    "a hook that says nothing": (
+        "exit 1",
+        "the server refused a commit to main: [remote rejected] (pre-receive hook declined)",
+    ),
+    "a hook that speaks of a race": (
+        "echo 'fetch first: others kept committing' >&2; exit 1",
+        "the server refused a commit to main: [remote rejected] (pre-receive hook declined): "
+        "fetch first: others kept committing",
+    ),
+}
+
+
+@pytest.mark.parametrize(("script", "said"), REFUSALS.values(), ids=REFUSALS)
+def test_a_branch_that_is_protected_says_so_at_once_in_the_servers_words(live: Bench, script: str, said: str) -> None:
+    seen = protect(live, script)
+    with pytest.raises(BranchRefusedError) as raised:
+        into(live)
+    assert raised.value.message == said
+    assert raised.value.exit_code == 1
+    assert seen.read_text() == "push\n"
+
+
+def test_a_change_is_proposed_once_and_a_newer_one_follows_it(live: Bench) -> None:
+    into(live)
+    live.assign("vit-l/base@0.2", "production", push=True)
+    first = into(live, propose=True)
+    assert first.proposal is not None
+    assert first.proposal.branch == "gitcellar/main"
+    assert (version_at(live, "main"), version_at(live, "gitcellar/main")) == ("0.1", "0.2")
+    again = into(live, propose=True)
+    assert (again.changed, again.commit) == (False, None)
+    assert again.proposal is not None
+    live.assign("vit-l/base@0.1", "production", push=True)
+    live.assign("vit-l/base@0.2", "production", push=True)
+    second = into(live, propose=True)
+    assert second.commit == show(live, "rev-parse", "gitcellar/main")
+    assert show(live, "rev-parse", "gitcellar/main^1") == first.commit
+    show(live, "update-ref", "refs/heads/main", "gitcellar/main")
+    assert not into(live).changed
+    assert into(live, propose=True).proposal is None
+
+
+def test_a_proposal_that_is_not_wanted_any_more_is_taken_back(live: Bench) -> None:
+    into(live)
+    before = show(live, "rev-parse", "main^{tree}")
+    live.assign("vit-l/base@0.2", "production", push=True)
+    into(live, propose=True)
+    git(live.remote, "update-ref", "-d", "refs/tags/vit-l/base#production#2")
+    git(live.remote, "update-ref", "-d", "refs/gitcellar/vit-l/base@tip")
+    # Without its tag the assignment is none, and nobody shall merge what the registry does not say.
+    taken = into(live, propose=True).proposal
+    assert taken is not None
+    assert taken.taken_back
+    assert show(live, "rev-parse", "gitcellar/main^{tree}") == before
+
+
+def test_a_proposal_that_somebody_committed_to_is_left_to_them(live: Bench) -> None:
+    into(live)
+    live.assign("vit-l/base@0.2", "production", push=True)
+    into(live, propose=True)
+    theirs = commit_as_somebody(live, "gitcellar/main", note="mine")
+    found = into(live, propose=True)
+    assert found.proposal is not None
+    assert found.proposal.branch == "gitcellar/main-2"
+    assert show(live, "rev-parse", "gitcellar/main") == theirs
+    assert not into(live, propose=True).changed
+
+
+def test_a_proposal_goes_with_what_others_committed_to_the_target(live: Bench) -> None:
+    into(live)
+    live.assign("vit-l/base@0.2", "production", push=True)
+    into(live, propose=True)
+    theirs = commit_as_somebody(live, "main", note="mine")
+    assert not into(live, propose=True).changed  # it proposes the same still
+    live.assign("vit-l/base@0.1", "production", push=True)
+    into(live, propose=True)
+    assert show(live, "show", "gitcellar/main:note") == "mine"
+    assert show(live, "merge-base", "main", "gitcellar/main") == theirs
+
+
+def test_four_who_propose_at_once_make_one_proposal(live: Bench) -> None:
+    into(live)
+    live.assign("vit-l/base@0.2", "production", push=True)
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(lambda _: into(live, propose=True), range(4)))
+    assert sum(outcome.changed for outcome in outcomes) == 1
+    assert show(live, "rev-list", "--count", "main..gitcellar/main") == "1"
+
+
+def test_a_proposal_that_the_server_refuses_says_so(live: Bench) -> None:
+    into(live)
+    live.assign("vit-l/base@0.2", "production", push=True)
+    seen = protect(live, "echo 'no branches here' >&2; exit 1")
+    with pytest.raises(BranchRefusedError, match="refused a commit to gitcellar/main: .*: no branches here"):
+        into(live, propose=True)
+    assert seen.read_text() == "push\n"
+
+
+def test_push_options_reach_the_host_with_a_change_and_not_without(live: Bench) -> None:
+    show(live, "config", "receive.advertisePushOptions", "true")
+    told = live.folder / "told"
+    protect(live, f'echo "$GIT_PUSH_OPTION_COUNT $GIT_PUSH_OPTION_0 $GIT_PUSH_OPTION_1" >> {told}')
+    options = CommitOptions(push_options=("merge_request.create", "merge_request.target=main"))
+    into(live, commits=options)
+    into(live, commits=options)
+    assert told.read_text() == "2 merge_request.create merge_request.target=main\n"
+
+
+def test_a_commit_is_signed_where_asked_and_under_the_name_that_is_set(live: Bench) -> None:
+    sign_as(live, "ada")
+    (live.folder / "signers").write_text(f"deploy@example.com {public_key(live, 'ada')}\n")
+    command = ("reconcile", "--repo", live.url, "--to", target_of(live), "--identity", "Deploy <deploy@example.com>")
+    assert live.gitcellar(*command, "--sign").status == 0
+    show(live, "config", "gpg.ssh.allowedSignersFile", str(live.folder / "signers"))
+    show(live, "verify-commit", "main")
+    form = "--format=%an <%ae> %cn <%ce> %G? %GS"
+    who = "Deploy <deploy@example.com>"
+    assert show(live, "log", "-1", form, "main") == f"{who} {who} G deploy@example.com"
+    live.assign("vit-l/base@0.2", "production", push=True)
+    live.git("config", "commit.gpgSign", "true")
+    assert live.gitcellar(*command).status == 0
+    assert show(live, "log", "-1", "--format=%G?", "main") == "G"
+    live.assign("vit-l/base@0.1", "production", push=True)
+    assert live.gitcellar(*command, "--no-sign").status == 0
+    assert show(live, "log", "-1", "--format=%G?", "main") == "N"
+
+
+def test_without_a_wish_commits_have_gitcellars_name_and_no_signature(live: Bench) -> None:
+    into(live)
+    assert show(live, "log", "-1", "--format=%an %ae %G?", "main") == "gitcellar gitcellar@localhost N"
+    live.assign("vit-l/base@0.2", "production", push=True)
+    into(live, commits=CommitOptions(account=Account("Deploy", "deploy@example.com")))
+    assert show(live, "log", "-1", "--format=%cn", "main") == "Deploy"
+
+
+def test_the_command_says_where_a_change_is_proposed(live: Bench) -> None:
+    command = ("reconcile", "--repo", live.url, "--to", target_of(live), "--propose")
+    done = live.gitcellar(*command)
+    assert done.status == 0
+    assert "on the branch gitcellar/main\n" in done.err
+    assert live.gitcellar(*command).err == "Nothing to do: the branch gitcellar/main proposes it already\n"
+    document = json.loads(live.gitcellar(*command, "--json").out)
+    assert (document["proposal"], document["changed"], document["exit"]) == ("gitcellar/main", False, 0)
+
+
+@pytest.mark.parametrize("option", [("--propose",), ("--push-option", "x"), ("--sign",)], ids=str)
+def test_a_folder_takes_no_options_of_commits(bench: Bench, option: tuple[str, ...]) -> None:
+    assert bench.gitcellar("reconcile", "--to", "deploy", *option).status == 2
+
+
+@pytest.mark.parametrize("name", ["", "a..b", "a b", "-x~", "@{", "x.lock"])
+def test_a_branch_that_git_does_not_allow_is_refused(bench: Bench, name: str) -> None:
+    git(bench.folder, "init", "-q", "--bare", "deploy.git")
+    with pytest.raises(InvalidError, match="is no branch"):
+        reconcile(open_source(bench.url), Goal(f"file://{deploy_of(bench)}#{name}"))
