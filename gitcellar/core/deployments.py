@@ -34,7 +34,7 @@ _MAX_NUMBER = 2**53  # what every reader of JSON takes for a whole number
 _MAX_ENTRIES = 1_000_000
 _LABEL = 63  # the longest name of a Kubernetes object that every kind takes
 _SLUG_DIGEST = 20  # 80 bits: of 32, four billion names on average hold one with the slug of another model
-Status = Literal["current", "changed", "removed", "held", "withdrawn"]
+Status = Literal["current", "changed", "removed", "held", "withdrawn", "kept"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is to be done with a slot, or why nothing is. `withdrawn` is one that keeps a withdrawn version."""
+    """What is to be done with a slot, or why nothing is.
+
+    `withdrawn` is one that keeps a withdrawn version, `kept` one that an agent serves and no longer asks for.
+    """
 
     slot: str
     status: Status

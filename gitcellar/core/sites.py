@@ -5,11 +5,13 @@ May import core alone.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
+from urllib.parse import quote
 
 from gitcellar.core.deployments import parse_slot
 from gitcellar.core.errors import InvalidError
@@ -18,6 +20,8 @@ from gitcellar.core.versions import find_version
 
 MAX_REASON = 2000  # characters of a report's longest text
 _MAX_SITE = 200
+# Of a file's 255 bytes (NAME_MAX), as many are left for what a writer puts around the name while it writes.
+_MAX_NAME = 200
 # RFC 3339, section 5.6.
 _MOMENT = re.compile(
     "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -99,6 +103,22 @@ def _compare(status: Status, should: Expected | None) -> Difference:
     else:
         finding = "laggard" if runs else "unknown-digest"
     return Difference(status, finding, runs, wanted)
+
+
+def name_report(site: str, model: str, stage: str) -> str:
+    """The file of a slot's report: another one for each site and slot, and valid on every file system.
+
+    What separates the three is escaped in each, so that the name can be read back. One that would be too long ends in a
+    digest of the whole.
+
+    >>> name_report("berlin", "vit-l/base", "production")
+    'berlin@vit-l%2Fbase@production.json'
+    """
+    name = "@".join(quote(part, safe="") for part in (site, model, stage))
+    if len(name) > _MAX_NAME:
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        name = f"{name[: _MAX_NAME - len(digest) - 2]}@@{digest}"
+    return f"{name}.json"
 
 
 def parse_site_name(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 
 class StepRow(TypedDict):
-    """What was done with a stage: current, changed, removed, held or withdrawn; and why it is not as it should be."""
+    """What was done with a slot: current, changed, removed, held, withdrawn or kept; `reason` says what is wrong."""
 
     slot: str
     status: str
@@ -17,7 +17,8 @@ class StepRow(TypedDict):
 class AgentDocument(TypedDict):
     """`gitcellar agent --json`, one a line for each look. `faults` is what could not be reported.
 
-    `cellar` is the one that the folder is kept for from this look on, null where nothing changed about that.
+    `cellar` is the one that the folder is kept for from this look on, null where nothing changed about that. `restored`
+    are files of the agent that could not be read and were made anew.
     """
 
     schema: int
@@ -25,6 +26,7 @@ class AgentDocument(TypedDict):
     cellar: str | None
     stages: list[StepRow]
     faults: list[str]
+    restored: list[str]
 
 
 class IndexDocument(TypedDict):

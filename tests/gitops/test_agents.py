@@ -21,6 +21,7 @@ from gitcellar.core.index import NAMESPACE, format_offer, offer_file, parse_offe
 from gitcellar.gitops.agents import Agent, Orders
 from gitcellar.gitops.indexing import write_index
 from gitcellar.gitops.origins import GitOrigin, IndexOrigin
+from gitcellar.gitops.trials import Trial
 from gitcellar.store.checkpoints import Checkpoint
 from gitcellar.store.signatures import SigningKey, find_signing_key, sign
 from tests.support.cellars import Bench
@@ -361,7 +362,7 @@ def test_who_dies_while_trying_goes_back_even_where_git_is_gone(
     def dies(*args: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Agent, "find_fault", dies)
+    monkeypatch.setattr(Trial, "find_fault", dies)
     with pytest.raises(KeyboardInterrupt):
         agent(live, layout=layout).look()
     assert shown() == "base 2"

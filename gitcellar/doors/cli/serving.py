@@ -13,7 +13,7 @@ from gitcellar.doors.cli.options import as_json, find_source, from_repository, i
 from gitcellar.doors.cli.output import bar, print_json, say
 from gitcellar.doors.cli.pacing import every, parse_span, repeat
 from gitcellar.doors.cli.steps import spell_step, step_row
-from gitcellar.gitops.agents import Agent, Look, Orders
+from gitcellar.gitops.agents import Agent, Look, Orders, Outside
 from gitcellar.gitops.origins import GitOrigin, IndexOrigin, Origin
 from gitcellar.gitops.rows import AgentDocument
 from gitcellar.store.commands import split_command
@@ -21,7 +21,7 @@ from gitcellar.store.environment import find_host
 from gitcellar.store.http import is_url
 from gitcellar.store.serving import Layout
 
-_WORDS = {"changed": "Serving", "removed": "Removed", "held": "Held", "withdrawn": "Withdrawn"}
+_WORDS = {"changed": "Serving", "removed": "Removed", "held": "Held", "withdrawn": "Withdrawn", "kept": "Kept"}
 
 
 @click.command()
@@ -39,6 +39,11 @@ _WORDS = {"changed": "Serving", "removed": "Removed", "held": "Held", "withdrawn
 @click.option("--keep", type=click.IntRange(1), default=3, show_default=True, help="How many versions stay here.")
 @click.option("--report", metavar="DIR|URL", help="Where it is said what is served, at each look.")
 @click.option("--site", metavar="NAME", help="The name of this site in reports.  [default: the machine's]")
+@click.option(
+    "--outside",
+    type=click.Choice(["keep", "remove"]),
+    help="What becomes of slots in DIR that were asked for earlier.",
+)
 @click.option("--once", is_flag=True, help="Look once, and end.")
 @every
 @as_json
@@ -60,6 +65,7 @@ def agent(
     keep: int,
     report: str | None,
     site: str | None,
+    outside: Outside | None,
     once: bool,
     every: float,
     as_json: bool,
@@ -92,6 +98,7 @@ def agent(
         within,
         keep,
         report,
+        outside,
     )
     keeper = Agent(origin, orders, bar)
     said: set[str] = set()
@@ -112,6 +119,8 @@ def _tell(found: Look, said: set[str]) -> None:
     lines = {spell_step(step): step for step in found.steps if step.status in _WORDS}
     if found.cellar is not None:
         say("Cellar", f"{found.cellar}: only its indexes are read for this folder from now on")
+    for file in found.restored:
+        say("Restored", f"{file} could not be read and was made anew")
     for line, step in lines.items():
         if line not in said:
             say(_WORDS[step.status], line)
@@ -128,5 +137,6 @@ def _print(found: Look, site: str) -> None:
         "cellar": found.cellar,
         "stages": list(map(step_row, found.steps)),
         "faults": list(found.faults),
+        "restored": list(found.restored),
     }
     print_json(document)
