@@ -235,7 +235,8 @@ def make_index(bench: Bench, *, signer: str = "ada", valid: float = 3600) -> Pat
 def from_index(bench: Bench, where: Path | str, **more: Any) -> Agent:
     signers = bench.folder / "signers"
     signers.write_text(f"ada@example.com {public_key(bench, 'ada')}\n")
-    return Agent(IndexOrigin(str(where), signers), orders(bench, **more))
+    told = orders(bench, **more)
+    return Agent(IndexOrigin(str(where), signers, told.into), told)
 
 
 @pytest.mark.parametrize("models", ["**", MODEL])
@@ -384,6 +385,9 @@ def test_a_clock_that_jumps_stops_nothing_that_is_served(live: Bench, monkeypatc
     assert not keeper.look().ok
     assert served(live) == "base 1"
     monkeypatch.setattr("gitcellar.gitops.origins.read_now", lambda: 0)
+    assert not keeper.look().ok
+    assert served(live) == "base 1"
+    make_index(live, valid=7200)
     assert keeper.look().ok
     assert served(live) == "base 2"
 

@@ -51,7 +51,7 @@ def agent(bench: Bench, where: Path, *, cellar: str | None = None, models: str =
     signers = bench.folder / "signers"
     signers.write_text(f"ada@example.com {public_key(bench, 'ada')}\n")
     orders = Orders("production", models, bench.folder / "site", "here")
-    return Agent(IndexOrigin(str(where), signers, cellar), orders)
+    return Agent(IndexOrigin(str(where), signers, orders.into, cellar), orders)
 
 
 @pytest.mark.parametrize("models", [MODEL, "**"])

@@ -48,7 +48,7 @@ def from_git(bench: Bench) -> Origin:
 def from_index(bench: Bench) -> Origin:
     signers = bench.folder / "signers"
     signers.write_text(f"ada@example.com {public_key(bench, 'ada')}\n")
-    return IndexOrigin(str(bench.folder / "index"), signers)
+    return IndexOrigin(str(bench.folder / "index"), signers, bench.folder / "site")
 
 
 def agent(bench: Bench, origin: Origin | None = None, **more: Any) -> Agent:

@@ -86,7 +86,9 @@ def agent(
         raise click.UsageError("an index is believed for who signed it: --signers FILE")
     if index is None and cellar is not None:
         raise click.UsageError("--cellar says whose index is read: --index URL|DIR")
-    origin: Origin = IndexOrigin(index, Path(signers or ""), cellar) if index else GitOrigin(find_source(context, repo))
+    origin: Origin = (
+        IndexOrigin(index, Path(signers or ""), Path(into), cellar) if index else GitOrigin(find_source(context, repo))
+    )
     orders = Orders(
         parse_stage_name(stage),
         models,
