@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -16,10 +18,12 @@ from gitcellar.doors.cli.steps import spell_step, step_row
 from gitcellar.gitops.agents import Agent, Look, Orders, Outside
 from gitcellar.gitops.origins import GitOrigin, IndexOrigin, Origin
 from gitcellar.gitops.rows import AgentDocument
+from gitcellar.store.checkpoints import Progress
 from gitcellar.store.commands import split_command
 from gitcellar.store.environment import find_host
 from gitcellar.store.http import is_url
 from gitcellar.store.serving import Layout
+from gitcellar.store.systemd import ServiceManager, find_service_manager
 
 _WORDS = {"changed": "Serving", "removed": "Removed", "held": "Held", "withdrawn": "Withdrawn", "kept": "Kept"}
 
@@ -102,7 +106,8 @@ def agent(
         report,
         outside,
     )
-    keeper = Agent(origin, orders, bar)
+    manager = find_service_manager()
+    keeper = Agent(origin, orders, _watched(manager))
     said: set[str] = set()
 
     def look() -> bool:
@@ -113,7 +118,23 @@ def agent(
             _tell(found, said)
         return found.ok
 
-    repeat(context, look, every=every, once=once)
+    repeat(context, look, every=every, once=once, manager=manager)
+
+
+def _watched(manager: ServiceManager) -> Progress:
+    """A progress bar that tells systemd that we are alive, however long a download takes."""
+
+    @contextmanager
+    def watched(label: str, size: int) -> Iterator[Callable[[int], None]]:
+        with bar(label, size) as advance:
+
+            def go_on(count: int) -> None:
+                manager.tell_alive()
+                advance(count)
+
+            yield go_on
+
+    return watched
 
 
 def _tell(found: Look, said: set[str]) -> None:
