@@ -32,7 +32,10 @@ Finding = Literal["current", "laggard", "zombie", "unknown-digest", "failed", "s
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a site runs of a slot. `at` is RFC 3339; `failed` the version that it tried and gave up, with why."""
+    """What a site runs of a slot. `at` is RFC 3339; `failed` the version that it tried and gave up, with why.
+
+    `digest` is that of the weights on the disk as they were `measured_at` a moment, and None where nothing can be read.
+    """
 
     site: str
     model: str
@@ -42,6 +45,7 @@ class Status:
     version: str | None = None
     failed: str | None = None
     reason: str | None = None
+    measured_at: str | None = None
 
     @property
     def slot(self) -> str:
@@ -130,18 +134,19 @@ def parse_site_name(text: str) -> str:
 
 def _parse(found: Mapping[str, object]) -> Status:
     site, model, stage, at = (_parse_text(found[key]) for key in ("site", "model", "stage", "at"))
-    digest, version, failed, reason = (
-        None if found.get(key) is None else _parse_text(found[key]) for key in ("digest", "version", "failed", "reason")
+    digest, version, failed, reason, measured_at = (
+        None if found.get(key) is None else _parse_text(found[key])
+        for key in ("digest", "version", "failed", "reason", "measured_at")
     )
     slot = parse_slot(f"{model}#{stage}")
     if (
         "digest" not in found
         or not re.fullmatch("[0-9a-f]{64}", digest or "0" * 64)
         or not all(find_version(text) for text in (version, failed) if text is not None)
-        or not _MOMENT.fullmatch(at)
+        or not all(_MOMENT.fullmatch(moment) for moment in (at, measured_at) if moment is not None)
     ):
         raise ValueError(slot)
-    return Status(parse_site_name(site), model, stage, digest, at, version, failed, reason)
+    return Status(parse_site_name(site), model, stage, digest, at, version, failed, reason, measured_at)
 
 
 def _parse_text(value: object) -> str:

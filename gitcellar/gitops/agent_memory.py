@@ -16,8 +16,10 @@ from gitcellar.core.deployments import (
     Reconciled,
     format_reconciled,
     parse_deployment,
+    parse_number,
     parse_object_id,
     parse_reconciled,
+    parse_sha256,
     parse_slot,
 )
 from gitcellar.core.errors import InvalidError
@@ -38,9 +40,17 @@ class FailedAttempt:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The sha256 of what is on the disk, None for nothing that can be read, and when that was found, in seconds UTC."""
+
+    sha256: str | None
+    at: int
+
+
 @dataclass(slots=True)
 class AgentMemory:
-    """Of each slot: what runs, what failed, and which versions are kept, newest first.
+    """Of each slot: what runs, what failed, which versions are kept, newest first, and what was measured last.
 
     `restored` are the files that could not be read and are made anew.
     """
@@ -48,7 +58,13 @@ class AgentMemory:
     state: Reconciled = field(default_factory=Reconciled)
     failed: dict[str, FailedAttempt] = field(default_factory=dict)
     kept: dict[str, list[Deployment]] = field(default_factory=dict)
+    measured: dict[str, Measurement] = field(default_factory=dict)
     restored: tuple[str, ...] = ()
+
+    def is_rotten(self, deployment: Deployment) -> bool:
+        """Whether the disk held something else than the deployment when it was measured last."""
+        measured = self.measured.get(deployment.slot)
+        return measured is not None and measured.sha256 != deployment.sha256
 
     def write(self, folder: Folder) -> None:
         """Keep it in the folder."""
@@ -56,6 +72,7 @@ class AgentMemory:
         document = {
             "failed": {slot: asdict(each) for slot, each in self.failed.items()},
             "kept": {slot: [asdict(each) for each in rows] for slot, rows in self.kept.items()},
+            "measured": {slot: asdict(each) for slot, each in self.measured.items()},
             "state": json.loads(state),
         }
         content = (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
@@ -94,11 +111,18 @@ def _parse_memory(content: bytes) -> AgentMemory:
         failed = {parse_slot(slot): _parse_failed(row) for slot, row in found["failed"].items()}
         if any({each.slot for each in rows} != {slot} for slot, rows in kept.items()):
             raise ValueError("kept")
-        state = found.get("state")  # files of earlier versions have none
-        return AgentMemory(parse_reconciled(None if state is None else json.dumps(state).encode()), failed, kept)
+        # Files of earlier versions have neither of these.
+        measured = {parse_slot(slot): _parse_measured(row) for slot, row in found.get("measured", {}).items()}
+        state = None if "state" not in found else json.dumps(found["state"]).encode()
+        return AgentMemory(parse_reconciled(state), failed, kept, measured)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         hint = "remove it, and the agent begins anew with what is served"
         raise InvalidError(f"{MEMORY_FILE} cannot be read", hint=hint) from error
+
+
+def _parse_measured(row: Mapping[str, object]) -> Measurement:
+    sha256 = row["sha256"]
+    return Measurement(None if sha256 is None else parse_sha256(sha256), parse_number(row["at"]))
 
 
 def _parse_failed(row: Mapping[str, object]) -> FailedAttempt:

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import itertools
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from gitcellar.core.deployments import Deployment, Reconciled, Step, hold
 from gitcellar.core.digests import Digest
 from gitcellar.core.errors import CellarError, InvalidError
-from gitcellar.gitops.agent_memory import AgentMemory, FailedAttempt, read_memory
+from gitcellar.gitops.agent_memory import AgentMemory, FailedAttempt, Measurement, read_memory
 from gitcellar.gitops.origins import Origin
+from gitcellar.gitops.rot import RotCheck, join_steps
 from gitcellar.gitops.site_reports import send_reports
 from gitcellar.gitops.trials import Trial
 from gitcellar.policy.settings import matches
 from gitcellar.store.checkpoints import Progress, opened, silent
-from gitcellar.store.delivery import resume
+from gitcellar.store.delivery import measure, resume
 from gitcellar.store.deploy_folder import Folder
+from gitcellar.store.environment import read_now
 from gitcellar.store.serving import Layout, Shelf
 
 _SHORTEST, _LONGEST = 1.0, 300.0  # seconds between two downloads of what failed
@@ -33,7 +36,8 @@ class Orders:
     """What an agent is told. `on_change` and `check` are commands as words; `check` may be a URL instead.
 
     `within` are the seconds in which a check must succeed, `keep` how many versions stay on the disk. `outside` says
-    what becomes of slots in the folder that are no longer asked for; None leaves them and is an error.
+    what becomes of slots in the folder that are no longer asked for; None leaves them and is an error. The weights are
+    measured every `measure_every` seconds, and with `measure_first` at the first look too.
     """
 
     stage: str
@@ -47,6 +51,8 @@ class Orders:
     keep: int = 3
     report: str | None = None
     outside: Outside | None = None
+    measure_every: float = 3600.0
+    measure_first: bool = True
 
     def asks_for(self, slot: str) -> bool:
         """Whether a slot is one that this agent keeps."""
@@ -59,13 +65,15 @@ class Look:
     """What an agent did: a step for each slot, and what could not be reported, a line each.
 
     `cellar` is the one that the folder is kept for from this look on; None where that was so before, or is not known.
-    `restored` are files of the agent that could not be read and were made anew.
+    `restored` are files of the agent that could not be read and were made anew, `measured` what was found on the disk
+    at this look, by slot.
     """
 
     steps: tuple[Step, ...]
     faults: tuple[str, ...] = ()
     cellar: str | None = None
     restored: tuple[str, ...] = ()
+    measured: Mapping[str, Measurement] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -81,6 +89,7 @@ class Agent:
         self.orders = orders
         self.progress = progress
         self.waiting: dict[str, _Waiting] = {}
+        self.rot = RotCheck(orders.measure_every, everything=orders.measure_first)
         self.folder = Folder(orders.into)
         self.shelf = Shelf(orders.into, orders.layout)
         self.trial = Trial(orders.on_change, orders.check, orders.within, orders.into)
@@ -102,9 +111,27 @@ class Agent:
             told = {step.slot for step in done}
             # What was given up earlier is not as it should be until the registry says something else.
             done += [hold(slot, memory.state, each.reason) for slot, each in given_up.items() if slot not in told]
+            done, measured = self.check(memory, done)
             report = self.orders.report
             faults = send_reports(report, self.orders.site, memory, done) if report is not None else []
-            return Look(tuple(done), tuple(faults), cellar, memory.restored)
+            return Look(tuple(done), tuple(faults), cellar, memory.restored, measured)
+
+    def check(self, memory: AgentMemory, done: list[Step]) -> tuple[list[Step], dict[str, Measurement]]:
+        """Measure what is due, and mend what is not as it was registered."""
+        fresh = {step.slot for step in done if step.status == "changed"}
+        measured = self.rot.measure(memory, self.shelf, self.progress, passed_over=fresh)
+        steps = {step.slot: step for step in done}
+        for deployment in filter(memory.is_rotten, memory.state.deployments.values()):
+            slot = deployment.slot
+            steps[slot] = join_steps(steps.get(slot), self.rot.mend(deployment, memory, self.renew))
+        if measured or list(steps.values()) != done:
+            memory.write(self.folder)
+        return list(steps.values()), measured
+
+    def renew(self, deployment: Deployment) -> str | None:
+        """Fetch the weights anew and let the server load them; why it is not well then, else None."""
+        self.fetch(deployment)
+        return self.trial.find_fault(deployment, self.shelf)
 
     def ask(self, memory: AgentMemory, passed_over: set[str]) -> tuple[Reconciled, list[Step]]:
         """What should be so of the slots that are asked for, and what that does to each."""
@@ -175,7 +202,7 @@ class Agent:
 
     def remove(self, held: Deployment, memory: AgentMemory, reason: str | None) -> Step:
         """Serve nothing, and keep nothing."""
-        for slots in (memory.kept, memory.failed, self.waiting):
+        for slots in (memory.kept, memory.failed, memory.measured, self.waiting):
             slots.pop(held.slot, None)
         self.shelf.clear(held)
         self.shelf.prune(held, [])
@@ -197,6 +224,7 @@ class Agent:
             raise
         if fault is None:
             memory.failed.pop(wanted.slot, None)
+            memory.measured[wanted.slot] = Measurement(wanted.sha256, read_now())
             earlier = [each for each in memory.kept.get(wanted.slot, []) if each.version != wanted.version]
             memory.kept[wanted.slot] = [wanted, *earlier][: self.orders.keep]
             return Step(wanted.slot, "changed", wanted.version)
@@ -208,15 +236,21 @@ class Agent:
         return Step(wanted.slot, "held", held.version if held else None, reason)
 
     def fetch(self, wanted: Deployment) -> None:
-        """Download what is not there, by its content."""
+        """Download what is not there as it was registered, by its content."""
         place = self.shelf.find_weights(wanted)
-        if place.exists():
-            return
         if wanted.sha256 is None or wanted.size is None:
             raise InvalidError(f"{wanted.tag} records no digest, and nothing unverified is served")
+        expected = Digest(wanted.sha256, wanted.size)
+        there = place.exists()
+        if there and measure(place, size=wanted.size, progress=self.progress) == expected:
+            return
         place.parent.mkdir(parents=True, exist_ok=True)
+        # What is there is served: it stays until the new one is whole.
+        fresh = place.with_name(f".{place.name}.fresh") if there else place
         with opened(self.origin.find_tracking(wanted)) as checkpoint:
-            resume(checkpoint, place, expected=Digest(wanted.sha256, wanted.size), progress=self.progress)
+            resume(checkpoint, fresh, expected=expected, progress=self.progress)
+        if there:
+            self.shelf.renew(wanted, fresh)
 
     def prune(self, memory: AgentMemory) -> None:
         """Let go of versions that are older than the last few."""

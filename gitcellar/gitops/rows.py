@@ -6,7 +6,7 @@ from typing import TypedDict
 
 
 class StepRow(TypedDict):
-    """What was done with a slot: current, changed, removed, held, withdrawn or kept; `reason` says what is wrong."""
+    """What was done: current, changed, removed, held, withdrawn, kept or mended; `reason` says what is wrong."""
 
     slot: str
     status: str
@@ -14,11 +14,19 @@ class StepRow(TypedDict):
     reason: str | None
 
 
+class MeasuredRow(TypedDict):
+    """What was found on the disk: the sha256, null for nothing that can be read, and when."""
+
+    slot: str
+    sha256: str | None
+    at: str
+
+
 class AgentDocument(TypedDict):
     """`gitcellar agent --json`, one a line for each look. `faults` is what could not be reported.
 
     `cellar` is the one that the folder is kept for from this look on, null where nothing changed about that. `restored`
-    are files of the agent that could not be read and were made anew.
+    are files of the agent that could not be read and were made anew, `measured` what was measured at this look.
     """
 
     schema: int
@@ -27,6 +35,7 @@ class AgentDocument(TypedDict):
     stages: list[StepRow]
     faults: list[str]
     restored: list[str]
+    measured: list[MeasuredRow]
 
 
 class IndexDocument(TypedDict):

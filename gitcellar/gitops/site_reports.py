@@ -31,15 +31,18 @@ def send_reports(where: str, site: str, memory: AgentMemory, steps: Iterable[Ste
 def _describe(site: str, slot: str, memory: AgentMemory, at: str, reason: str | None) -> Status:
     model, _, stage = slot.rpartition("#")
     held, failed = memory.state.deployments.get(slot), memory.failed.get(slot)
+    measured = memory.measured.get(slot) if held else None
     return Status(
         site,
         model,
         stage,
-        held.sha256 if held else None,
+        # What was found on the disk, where that is something else than what was registered.
+        (measured.sha256 if measured else held.sha256) if held else None,
         at,
         held.version if held else None,
         failed.version if failed else None,
         reason,
+        format_moment(measured.at) if measured else None,
     )
 
 

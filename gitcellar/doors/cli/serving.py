@@ -8,24 +8,35 @@ from pathlib import Path
 
 import click
 
-from gitcellar.cellar.rows import SCHEMA
+from gitcellar.cellar.rows import SCHEMA, format_moment
+from gitcellar.core.cloud_events import Kind, make_notice
+from gitcellar.core.deployments import Step
 from gitcellar.core.names import parse_stage_name
 from gitcellar.core.sites import parse_site_name
 from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, of_models
 from gitcellar.doors.cli.output import bar, print_json, say
 from gitcellar.doors.cli.pacing import every, parse_span, repeat
+from gitcellar.doors.cli.sinks import find_sinks, name_source
 from gitcellar.doors.cli.steps import spell_step, step_row
 from gitcellar.gitops.agents import Agent, Look, Orders, Outside
 from gitcellar.gitops.origins import GitOrigin, IndexOrigin, Origin
 from gitcellar.gitops.rows import AgentDocument
 from gitcellar.store.checkpoints import Progress
 from gitcellar.store.commands import split_command
-from gitcellar.store.environment import find_host
+from gitcellar.store.environment import find_host, read_now
 from gitcellar.store.http import is_url
 from gitcellar.store.serving import Layout
 from gitcellar.store.systemd import ServiceManager, find_service_manager
 
-_WORDS = {"changed": "Serving", "removed": "Removed", "held": "Held", "withdrawn": "Withdrawn", "kept": "Kept"}
+_WORDS = {
+    "changed": "Serving",
+    "removed": "Removed",
+    "held": "Held",
+    "withdrawn": "Withdrawn",
+    "kept": "Kept",
+    "mended": "Mended",
+}
+_KINDS: dict[str, Kind] = {"held": "held", "withdrawn": "withdrawn-live", "mended": "mended"}
 
 
 @click.command()
@@ -42,11 +53,23 @@ _WORDS = {"changed": "Serving", "removed": "Removed", "held": "Held", "withdrawn
 @click.option("--within", type=parse_span, default="30s", show_default=True, metavar="TIME", help="… in that time.")
 @click.option("--keep", type=click.IntRange(1), default=3, show_default=True, help="How many versions stay here.")
 @click.option("--report", metavar="DIR|URL", help="Where it is said what is served, at each look.")
+@click.option(
+    "--exec", "command", metavar="CMD", help="Run for each slot that is held, mended or withdrawn, as an event."
+)
+@click.option("--post", "url", metavar="URL", help="Post each of these there, as a CloudEvent.")
 @click.option("--site", metavar="NAME", help="The name of this site in reports.  [default: the machine's]")
 @click.option(
     "--outside",
     type=click.Choice(["keep", "remove"]),
     help="What becomes of slots in DIR that were asked for earlier.",
+)
+@click.option(
+    "--measure-every",
+    type=parse_span,
+    default="1h",
+    show_default=True,
+    metavar="TIME",
+    help="How often the weights on the disk are held against their sha256.",
 )
 @click.option("--once", is_flag=True, help="Look once, and end.")
 @every
@@ -68,8 +91,11 @@ def agent(
     within: float,
     keep: int,
     report: str | None,
+    command: str | None,
+    url: str | None,
     site: str | None,
     outside: Outside | None,
+    measure_every: float,
     once: bool,
     every: float,
     as_json: bool,
@@ -105,10 +131,14 @@ def agent(
         keep,
         report,
         outside,
+        measure_every,
+        measure_first=not once,
     )
+    sinks = find_sinks(index or name_source(find_source(context, repo)), command, url)
     manager = find_service_manager()
     keeper = Agent(origin, orders, _watched(manager))
     said: set[str] = set()
+    told: set[Step] = set()
 
     def look() -> bool:
         found = keeper.look()
@@ -116,6 +146,13 @@ def agent(
             _print(found, orders.site)
         else:
             _tell(found, said)
+        steps = {step for step in found.steps if step.status in _KINDS}
+        for step in sorted(steps - told, key=lambda step: step.slot):
+            notice = make_notice(_KINDS[step.status], step.slot, step.version, step.reason, format_moment(read_now()))
+            for sink in sinks:
+                sink(notice)
+            told.add(step)
+        told.intersection_update(steps)
         return found.ok
 
     repeat(context, look, every=every, once=once, manager=manager)
@@ -161,5 +198,8 @@ def _print(found: Look, site: str) -> None:
         "stages": list(map(step_row, found.steps)),
         "faults": list(found.faults),
         "restored": list(found.restored),
+        "measured": [
+            {"slot": slot, "sha256": each.sha256, "at": format_moment(each.at)} for slot, each in found.measured.items()
+        ],
     }
     print_json(document)
