@@ -33,6 +33,8 @@ Kind = Literal[
     "none",
 ]
 ARCHIVED = "archived"
+# CloudEvents asks for a reverse-DNS name, and gitcellar owns no domain: nobody ever will own one in .alt (RFC 9476).
+TYPE_PREFIX = "alt.gitcellar"
 _KINDS: Mapping[type, Kind] = {
     Registered: "registered",
     Unassigned: "unassigned",
@@ -106,12 +108,12 @@ def claim_of(event: Event) -> str | None:
 
 
 def format_cloud_event(happening: Happening, source: str) -> dict[str, Any]:
-    """The event in CloudEvents' JSON format. `source` is the repository; what logs in to it is left out."""
+    """The event in CloudEvents' JSON format. `source` is the cellar's id, or its URL without what logs in to it."""
     event = {
         "specversion": "1.0",
         "id": happening.object_id or happening.tag or happening.kind,
         "source": strip_credentials(source),
-        "type": happening.kind,
+        "type": f"{TYPE_PREFIX}.{happening.kind}",
         "subject": happening.tag or None,
         "time": happening.at,
         "datacontenttype": "application/json",

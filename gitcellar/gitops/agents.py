@@ -64,7 +64,8 @@ class Orders:
 class Look:
     """What an agent did: a step for each slot, and what could not be reported, a line each.
 
-    `cellar` is the one that the folder is kept for from this look on; None where that was so before, or is not known.
+    `cellar` is the one that the folder is kept for from this look on, None where that was so before; `source` the one
+    that it is kept for, as far as that is known.
     `restored` are files of the agent that could not be read and were made anew, `measured` what was found on the disk
     at this look, by slot.
     """
@@ -72,6 +73,7 @@ class Look:
     steps: tuple[Step, ...]
     faults: tuple[str, ...] = ()
     cellar: str | None = None
+    source: str | None = None
     restored: tuple[str, ...] = ()
     measured: Mapping[str, Measurement] = field(default_factory=dict)
 
@@ -114,7 +116,7 @@ class Agent:
             done, measured = self.check(memory, done)
             report = self.orders.report
             faults = send_reports(report, self.orders.site, memory, done) if report is not None else []
-            return Look(tuple(done), tuple(faults), cellar, memory.restored, measured)
+            return Look(tuple(done), tuple(faults), cellar, memory.state.source, memory.restored, measured)
 
     def check(self, memory: AgentMemory, done: list[Step]) -> tuple[list[Step], dict[str, Measurement]]:
         """Measure what is due, and mend what is not as it was registered."""
@@ -145,11 +147,12 @@ class Agent:
 
     def begin(self, memory: AgentMemory, after: Reconciled) -> str | None:
         """Remember for which cellar the folder is kept, and return it where that is new."""
-        if memory.state.source is not None or after.source is None:
+        before = memory.state.source
+        if after.source == before:
             return None
         memory.state = replace(memory.state, source=after.source)
         memory.write(self.folder)
-        return after.source
+        return after.source if before is None else None
 
     def find_outside(self, state: Reconciled) -> list[Step]:
         """What becomes of the slots that are no longer asked for."""

@@ -17,7 +17,7 @@ from gitcellar.core.errors import NO, NotFoundError
 from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, of_models, of_stages, reader
 from gitcellar.doors.cli.output import print_json, print_plain, print_table, say
 from gitcellar.doors.cli.pacing import every, parse_span, repeat
-from gitcellar.doors.cli.sinks import find_sinks, name_source
+from gitcellar.doors.cli.sinks import find_sinks, name_cellar
 from gitcellar.doors.cli.steps import spell_step, step_row
 from gitcellar.gitops.indexing import write_index
 from gitcellar.gitops.live import compare_live
@@ -87,7 +87,7 @@ def reconcile(
     """
     source = find_source(context, repo)
     goal = Goal(target, form, stages, models, edited)
-    sinks = find_sinks(name_source(source), command, url)
+    sinks = find_sinks(name_cellar(source), command, url)
     said: list[Step] = []
 
     def look() -> bool:

@@ -16,9 +16,10 @@ from gitcellar.core.sites import parse_site_name
 from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, of_models
 from gitcellar.doors.cli.output import bar, print_json, say
 from gitcellar.doors.cli.pacing import every, parse_span, repeat
-from gitcellar.doors.cli.sinks import find_sinks, name_source
+from gitcellar.doors.cli.sinks import find_sinks
 from gitcellar.doors.cli.steps import spell_step, step_row
 from gitcellar.gitops.agents import Agent, Look, Orders, Outside
+from gitcellar.gitops.identity import find_url
 from gitcellar.gitops.origins import GitOrigin, IndexOrigin, Origin
 from gitcellar.gitops.rows import AgentDocument
 from gitcellar.store.checkpoints import Progress
@@ -134,7 +135,8 @@ def agent(
         measure_every,
         measure_first=not once,
     )
-    sinks = find_sinks(index or name_source(find_source(context, repo)), command, url)
+    kept_for = [index or find_url(find_source(context, repo))]
+    sinks = find_sinks(lambda: kept_for[-1], command, url)
     manager = find_service_manager()
     keeper = Agent(origin, orders, _watched(manager))
     said: set[str] = set()
@@ -142,10 +144,11 @@ def agent(
 
     def look() -> bool:
         found = keeper.look()
+        kept_for.append(found.source or kept_for[0])
         if as_json:
             _print(found, orders.site)
         else:
-            _tell(found, said)
+            _tell(found, said, by_index=index is not None)
         steps = {step for step in found.steps if step.status in _KINDS}
         for step in sorted(steps - told, key=lambda step: step.slot):
             notice = make_notice(_KINDS[step.status], step.slot, step.version, step.reason, format_moment(read_now()))
@@ -174,10 +177,10 @@ def _watched(manager: ServiceManager) -> Progress:
     return watched
 
 
-def _tell(found: Look, said: set[str]) -> None:
+def _tell(found: Look, said: set[str], *, by_index: bool) -> None:
     """What is new since the last look: a fleet's logs are read by people."""
     lines = {spell_step(step): step for step in found.steps if step.status in _WORDS}
-    if found.cellar is not None:
+    if found.cellar is not None and by_index:
         say("Cellar", f"{found.cellar}: only its indexes are read for this folder from now on")
     for file in found.restored:
         say("Restored", f"{file} could not be read and was made anew")
