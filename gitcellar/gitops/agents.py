@@ -104,7 +104,11 @@ class Agent:
             waiting = {slot: each for slot, each in self.waiting.items() if time.monotonic() < each.until}
             failed = {slot: each for slot, each in memory.failed.items() if self.orders.asks_for(slot)}
             given_up: dict[str, FailedAttempt | _Waiting] = {**failed, **waiting}
-            after, steps = self.ask(memory, {each.id for each in given_up.values()})
+            try:
+                after, steps = self.ask(memory, {each.id for each in given_up.values()})
+            except CellarError:
+                self.check(memory, [])
+                raise
             cellar = self.begin(memory, after)
             done = [self.settle(step, after, memory) for step in steps]
             done += [self.settle(step, after, memory) for step in self.find_outside(memory.state)]

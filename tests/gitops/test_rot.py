@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 
+from gitcellar.cellar.reading import open_source
 from gitcellar.core.deployments import Step
 from gitcellar.core.digests import Digest, digest_folder
+from gitcellar.gitops.origins import GitOrigin
 from gitcellar.store.checkpoints import silent
 from gitcellar.store.delivery import measure
 from gitcellar.store.environment import read_now
+from gitcellar.store.git_errors import NoAccessError
 from tests.support.cellars import Bench
 from tests.support.live import MODEL, SLOT, agent, from_index, make_live, served, write_live_index
 
@@ -115,6 +118,16 @@ def test_what_cannot_be_mended_stays_and_is_told_until_it_is(live: Bench) -> Non
     assert agent(live).look().steps == (Step(SLOT, "mended", "1.0"),)
     assert json.loads(file.read_text())["digest"] == hashlib.sha256(b"base 1.0").hexdigest()
     assert json.loads(file.read_text())["measured_at"] is not None
+
+
+def test_what_rots_while_git_is_down_is_measured_all_the_same(live: Bench) -> None:
+    _flip(weights(live))
+    gone = agent(live, GitOrigin(open_source("file:///nowhere.git")))
+    with pytest.raises(NoAccessError):
+        gone.look()
+    memory = json.loads((live.folder / "site/.gitcellar/agent.json").read_text())
+    assert memory["measured"][SLOT]["sha256"] == hashlib.sha256(b"base 0.1").hexdigest()
+    assert agent(live, measure_first=False).look().steps == (Step(SLOT, "mended", "1.0"),)
 
 
 def test_a_server_is_told_to_load_what_was_mended(live: Bench) -> None:
