@@ -250,7 +250,9 @@ def release(site: Site) -> None:
     wait_for("0.2 to answer", lambda: site.ask() == wanted)
     print(f"  The server answers with 0.2, {time.monotonic() - pushed:.2f} s after the push.")
     wait_for("the deploy branch", lambda: site.deployed() == "0.2")
-    kinds = [json.loads(line)["type"] for line in (site.folder / "events.log").read_text().splitlines()]
+    kinds = [
+        json.loads(line)["type"].rpartition(".")[2] for line in (site.folder / "events.log").read_text().splitlines()
+    ]
     print(f"  The post-receive hook told of: {', '.join(kinds)}")
 
 

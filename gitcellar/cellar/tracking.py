@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from gitcellar.cellar.policies import read_policy
 from gitcellar.cellar.reading import project_root
@@ -29,6 +30,9 @@ from gitcellar.store.yaml_files import merge_entry, read_file, write_file
 POLICY = """\
 # The rules of this cellar. What counts is this file on the remote's default branch.
 # gitcellar schema gitcellar prints its JSON Schema for editors.
+
+# This cellar's own id, however its repository is reached. Claims, events, indexes and targets repeat it: keep it.
+cellar: {cellar}
 
 # How tags are spelled: cellar (vit-l/base@1.2), or gto (vit-l/base@v1.2.0), which GTO and dvc artifacts get read.
 dialect: {dialect}
@@ -89,7 +93,7 @@ def init_cellar(repository: GitRepository, *, dialect: Dialect = "cellar") -> li
     """Set up a cellar: policy, manifest and DVC, each where it is missing. Return the files that are new."""
     root = project_root(repository)
     created: list[str] = []
-    for name, content in ((POLICY_FILE, POLICY.format(dialect=dialect)), (FILE, _MANIFEST)):
+    for name, content in ((POLICY_FILE, POLICY.format(cellar=uuid4(), dialect=dialect)), (FILE, _MANIFEST)):
         if not (root / name).exists():
             write_file(root / name, content.encode())
             created.append(name)

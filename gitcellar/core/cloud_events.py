@@ -28,9 +28,13 @@ Kind = Literal[
     "deprecated",
     "rolled-back",
     "held",
+    "withdrawn-live",
+    "mended",
     "none",
 ]
 ARCHIVED = "archived"
+# CloudEvents asks for a reverse-DNS name, and gitcellar owns no domain: nobody ever will own one in .alt (RFC 9476).
+TYPE_PREFIX = "alt.gitcellar"
 _KINDS: Mapping[type, Kind] = {
     Registered: "registered",
     Unassigned: "unassigned",
@@ -78,9 +82,18 @@ def find_kind(event: Event, before: ModelState) -> Kind:
 
 def make_held(slot: str, version: str | None, reason: str, at: str) -> Happening:
     """That a stage stays as it is though something else should run, and why: the same id while that is so."""
+    return make_notice("held", slot, version, reason, at)
+
+
+def make_notice(kind: Kind, slot: str, version: str | None, reason: str | None, at: str) -> Happening:
+    """What a serving machine found at a moment: that a slot is held or mended, or serves a withdrawn version.
+
+    What goes on has one id as long as its reason is the same; each mending has another.
+    """
     model, _, stage = slot.rpartition("#")
-    identity = hashlib.sha256("\0".join((slot, version or "", reason)).encode()).hexdigest()
-    return Happening("held", "", identity, model, version, stage, message=reason, at=at)
+    words = (slot, version or "", reason or "") if kind == "held" else (slot, version or "", reason or at, kind)
+    identity = hashlib.sha256("\0".join(words).encode()).hexdigest()
+    return Happening(kind, "", identity, model, version, stage, message=reason, at=at)
 
 
 def find_previous(event: Event, before: ModelState) -> Version | None:
@@ -95,12 +108,12 @@ def claim_of(event: Event) -> str | None:
 
 
 def format_cloud_event(happening: Happening, source: str) -> dict[str, Any]:
-    """The event in CloudEvents' JSON format. `source` is the repository; what logs in to it is left out."""
+    """The event in CloudEvents' JSON format. `source` is the cellar's id, or its URL without what logs in to it."""
     event = {
         "specversion": "1.0",
         "id": happening.object_id or happening.tag or happening.kind,
         "source": strip_credentials(source),
-        "type": happening.kind,
+        "type": f"{TYPE_PREFIX}.{happening.kind}",
         "subject": happening.tag or None,
         "time": happening.at,
         "datacontenttype": "application/json",

@@ -35,7 +35,7 @@ _MAX_NUMBER = 2**53  # what every reader of JSON takes for a whole number
 _MAX_ENTRIES = 1_000_000
 _STORED = ("storage", "key", "md5")
 _LATER = ("withdrawn", *_STORED)  # what files from before do not say
-Status = Literal["current", "changed", "removed", "held", "withdrawn"]
+Status = Literal["current", "changed", "removed", "held", "withdrawn", "kept", "mended"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is to be done with a slot, or why nothing is. `withdrawn` is one that keeps a withdrawn version."""
+    """What is to be done with a slot, or why nothing is.
+
+    `withdrawn` is one that keeps a withdrawn version, `kept` one that an agent serves and no longer asks for, `mended`
+    one whose weights had changed on the disk.
+    """
 
     slot: str
     status: Status
@@ -261,8 +265,8 @@ def parse_reconciled(content: bytes | None) -> Reconciled:
             deployments,
             {slot: parse_number(number) for slot, number in _parse_map(found["sequences"], parse_slot)},
             {model: parse_object_id(tip) for model, tip in _parse_map(found["tips"], _parse_model)},
-            {path: _parse_sha256(digest) for path, digest in _parse_map(found["files"], parse_target_path)},
-            {path: _parse_sha256(digest) for path, digest in _parse_map(found["coming"], parse_target_path)},
+            {path: parse_sha256(digest) for path, digest in _parse_map(found["files"], parse_target_path)},
+            {path: parse_sha256(digest) for path, digest in _parse_map(found["coming"], parse_target_path)},
         )
     except CellarError as error:
         raise InvalidError(f"{STATE_FILE} in the target cannot be read: {error}", hint=_HINT) from error
@@ -326,7 +330,8 @@ def parse_object_id(value: object) -> str:
     return _parse_text(value, _OBJECT_ID)
 
 
-def _parse_sha256(value: object) -> str:
+def parse_sha256(value: object) -> str:
+    """A sha256 in lower-case hex. Raise TypeError or ValueError for what is none."""
     return _parse_text(value, _SHA256)
 
 

@@ -5,11 +5,13 @@ May import core alone.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
+from urllib.parse import quote
 
 from gitcellar.core.deployments import parse_slot
 from gitcellar.core.errors import InvalidError
@@ -18,6 +20,8 @@ from gitcellar.core.versions import find_version
 
 MAX_REASON = 2000  # characters of a report's longest text
 _MAX_SITE = 200
+# Of a file's 255 bytes (NAME_MAX), as many are left for what a writer puts around the name while it writes.
+_MAX_NAME = 200
 # RFC 3339, section 5.6.
 _MOMENT = re.compile(
     "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -28,7 +32,10 @@ Finding = Literal["current", "laggard", "zombie", "unknown-digest", "failed", "s
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a site runs of a slot. `at` is RFC 3339; `failed` the version that it tried and gave up, with why."""
+    """What a site runs of a slot. `at` is RFC 3339; `failed` the version that it tried and gave up, with why.
+
+    `digest` is that of the weights on the disk as they were `measured_at` a moment, and None where nothing can be read.
+    """
 
     site: str
     model: str
@@ -38,6 +45,7 @@ class Status:
     version: str | None = None
     failed: str | None = None
     reason: str | None = None
+    measured_at: str | None = None
 
     @property
     def slot(self) -> str:
@@ -103,6 +111,22 @@ def _compare(status: Status, should: Expected | None) -> Difference:
     return Difference(status, finding, runs, wanted)
 
 
+def name_report(site: str, model: str, stage: str) -> str:
+    """The file of a slot's report: another one for each site and slot, and valid on every file system.
+
+    What separates the three is escaped in each, so that the name can be read back. One that would be too long ends in a
+    digest of the whole.
+
+    >>> name_report("berlin", "vit-l/base", "production")
+    'berlin@vit-l%2Fbase@production.json'
+    """
+    name = "@".join(quote(part, safe="") for part in (site, model, stage))
+    if len(name) > _MAX_NAME:
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        name = f"{name[: _MAX_NAME - len(digest) - 2]}@@{digest}"
+    return f"{name}.json"
+
+
 def parse_site_name(text: str) -> str:
     """What a site is called in reports. Raise InvalidError for what is no line of text, or a long one."""
     if not text.isprintable() or not 0 < len(text) <= _MAX_SITE:
@@ -112,18 +136,19 @@ def parse_site_name(text: str) -> str:
 
 def _parse(found: Mapping[str, object]) -> Status:
     site, model, stage, at = (_parse_text(found[key]) for key in ("site", "model", "stage", "at"))
-    digest, version, failed, reason = (
-        None if found.get(key) is None else _parse_text(found[key]) for key in ("digest", "version", "failed", "reason")
+    digest, version, failed, reason, measured_at = (
+        None if found.get(key) is None else _parse_text(found[key])
+        for key in ("digest", "version", "failed", "reason", "measured_at")
     )
     slot = parse_slot(f"{model}#{stage}")
     if (
         "digest" not in found
         or not re.fullmatch("[0-9a-f]{64}", digest or "0" * 64)
         or not all(find_version(text) for text in (version, failed) if text is not None)
-        or not _MOMENT.fullmatch(at)
+        or not all(_MOMENT.fullmatch(moment) for moment in (at, measured_at) if moment is not None)
     ):
         raise ValueError(slot)
-    return Status(parse_site_name(site), model, stage, digest, at, version, failed, reason)
+    return Status(parse_site_name(site), model, stage, digest, at, version, failed, reason, measured_at)
 
 
 def _parse_text(value: object) -> str:

@@ -6,50 +6,38 @@ May import core, store, cellar and its own floor.
 from __future__ import annotations
 
 import itertools
-import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path, PurePosixPath
-from urllib.parse import quote
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
 
-from gitcellar.cellar.rows import format_moment
-from gitcellar.core.deployments import (
-    STATE_FILE,
-    Deployment,
-    Reconciled,
-    Step,
-    format_reconciled,
-    hold,
-    parse_deployment,
-    parse_object_id,
-    parse_reconciled,
-    parse_slot,
-)
+from gitcellar.core.deployments import Deployment, Reconciled, Step, hold
 from gitcellar.core.digests import Digest
 from gitcellar.core.errors import CellarError, InvalidError
-from gitcellar.core.json_text import parse_json
-from gitcellar.core.sites import MAX_REASON, Status, format_status
-from gitcellar.core.versions import find_version
+from gitcellar.gitops.agent_memory import AgentMemory, FailedAttempt, Measurement, read_memory
 from gitcellar.gitops.origins import Origin
+from gitcellar.gitops.rot import RotCheck, join_steps
+from gitcellar.gitops.site_reports import send_reports
+from gitcellar.gitops.trials import Trial
+from gitcellar.policy.settings import matches
 from gitcellar.store.checkpoints import Progress, opened, silent
-from gitcellar.store.commands import run_command
-from gitcellar.store.delivery import resume
+from gitcellar.store.delivery import measure, resume
 from gitcellar.store.deploy_folder import Folder
 from gitcellar.store.environment import read_now
-from gitcellar.store.http import PATIENCE, get, is_url, post
 from gitcellar.store.serving import Layout, Shelf
 
-_MEMORY = ".gitcellar/agent.json"
 _SHORTEST, _LONGEST = 1.0, 300.0  # seconds between two downloads of what failed
-_PAUSE = 0.1  # seconds between two tries of a health check
+Outside = Literal["keep", "remove"]
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
     """What an agent is told. `on_change` and `check` are commands as words; `check` may be a URL instead.
 
-    `within` are the seconds in which a check must succeed, `keep` how many versions stay on the disk.
+    `within` are the seconds in which a check must succeed, `keep` how many versions stay on the disk. `outside` says
+    what becomes of slots in the folder that are no longer asked for; None leaves them and is an error. The weights are
+    measured every `measure_every` seconds, and with `measure_first` at the first look too.
     """
 
     stage: str
@@ -62,18 +50,32 @@ class Orders:
     within: float = 30.0
     keep: int = 3
     report: str | None = None
+    outside: Outside | None = None
+    measure_every: float = 3600.0
+    measure_first: bool = True
+
+    def asks_for(self, slot: str) -> bool:
+        """Whether a slot is one that this agent keeps."""
+        model, _, stage = slot.rpartition("#")
+        return stage == self.stage and matches(self.models, model)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """What an agent did: a step for each slot, and what could not be reported, a line each.
 
-    `cellar` is the one that the folder is kept for from this look on; None where that was so before, or is not known.
+    `cellar` is the one that the folder is kept for from this look on, None where that was so before; `source` the one
+    that it is kept for, as far as that is known.
+    `restored` are files of the agent that could not be read and were made anew, `measured` what was found on the disk
+    at this look, by slot.
     """
 
     steps: tuple[Step, ...]
     faults: tuple[str, ...] = ()
     cellar: str | None = None
+    source: str | None = None
+    restored: tuple[str, ...] = ()
+    measured: Mapping[str, Measurement] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -89,36 +91,88 @@ class Agent:
         self.orders = orders
         self.progress = progress
         self.waiting: dict[str, _Waiting] = {}
+        self.rot = RotCheck(orders.measure_every, everything=orders.measure_first)
         self.folder = Folder(orders.into)
         self.shelf = Shelf(orders.into, orders.layout)
+        self.trial = Trial(orders.on_change, orders.check, orders.within, orders.into)
 
     def look(self) -> Look:
         """Ask once, and do what is to be done. Raise CellarError where the origin cannot be asked."""
         with self.folder.held():
-            memory = _Memory.read(self.folder)
-            state = self.mend(parse_reconciled(self.folder.read([STATE_FILE]).get(STATE_FILE)))
+            memory = read_memory(self.folder)
+            memory.state = self.mend(memory.state)
             waiting = {slot: each for slot, each in self.waiting.items() if time.monotonic() < each.until}
-            given_up: dict[str, _Failed | _Waiting] = {**memory.failed, **waiting}
-            passed_over = {each.id for each in given_up.values()}
-            after, steps = self.origin.advance(state, self.orders.stage, self.orders.models, passed_over)
-            begun = state.source is None and after.source is not None
-            if begun:
-                state = replace(state, source=after.source)
-                self.keep(state, memory)
-            done = []
-            for step in steps:
-                taken = self.take(step, state.deployments.get(step.slot), after, memory)
-                done.append(taken)
-                state = _settle_slot(state, after, taken, failed=step.slot in memory.failed)
-                # After each slot, so that who is killed has lost nothing of those before.
-                self.keep(state, memory)
+            failed = {slot: each for slot, each in memory.failed.items() if self.orders.asks_for(slot)}
+            given_up: dict[str, FailedAttempt | _Waiting] = {**failed, **waiting}
+            try:
+                after, steps = self.ask(memory, {each.id for each in given_up.values()})
+            except CellarError:
+                self.check(memory, [])
+                raise
+            cellar = self.begin(memory, after)
+            done = [self.settle(step, after, memory) for step in steps]
+            done += [self.settle(step, after, memory) for step in self.find_outside(memory.state)]
             if any(step.status != "current" for step in done):
-                self.prune(state, memory)
+                self.prune(memory)
             told = {step.slot for step in done}
             # What was given up earlier is not as it should be until the registry says something else.
-            done += [hold(slot, state, each.reason) for slot, each in given_up.items() if slot not in told]
-            cellar = after.source if begun else None
-            return Look(tuple(done), tuple(self.report(state, memory, done)), cellar)
+            done += [hold(slot, memory.state, each.reason) for slot, each in given_up.items() if slot not in told]
+            done, measured = self.check(memory, done)
+            report = self.orders.report
+            faults = send_reports(report, self.orders.site, memory, done) if report is not None else []
+            return Look(tuple(done), tuple(faults), cellar, memory.state.source, memory.restored, measured)
+
+    def check(self, memory: AgentMemory, done: list[Step]) -> tuple[list[Step], dict[str, Measurement]]:
+        """Measure what is due, and mend what is not as it was registered."""
+        fresh = {step.slot for step in done if step.status == "changed"}
+        measured = self.rot.measure(memory, self.shelf, self.progress, passed_over=fresh)
+        steps = {step.slot: step for step in done}
+        for deployment in filter(memory.is_rotten, memory.state.deployments.values()):
+            slot = deployment.slot
+            steps[slot] = join_steps(steps.get(slot), self.rot.mend(deployment, memory, self.renew))
+        if measured or list(steps.values()) != done:
+            memory.write(self.folder)
+        return list(steps.values()), measured
+
+    def renew(self, deployment: Deployment) -> str | None:
+        """Fetch the weights anew and let the server load them; why it is not well then, else None."""
+        self.fetch(deployment)
+        return self.trial.find_fault(deployment, self.shelf)
+
+    def ask(self, memory: AgentMemory, passed_over: set[str]) -> tuple[Reconciled, list[Step]]:
+        """What should be so of the slots that are asked for, and what that does to each."""
+        state, asks_for = memory.state, self.orders.asks_for
+        asked = replace(
+            state,
+            deployments={slot: each for slot, each in state.deployments.items() if asks_for(slot)},
+            sequences={slot: each for slot, each in state.sequences.items() if asks_for(slot)},
+        )
+        return self.origin.advance(asked, self.orders.stage, self.orders.models, passed_over)
+
+    def begin(self, memory: AgentMemory, after: Reconciled) -> str | None:
+        """Remember for which cellar the folder is kept, and return it where that is new."""
+        before = memory.state.source
+        if after.source == before:
+            return None
+        memory.state = replace(memory.state, source=after.source)
+        memory.write(self.folder)
+        return after.source if before is None else None
+
+    def find_outside(self, state: Reconciled) -> list[Step]:
+        """What becomes of the slots that are no longer asked for."""
+        outside = [each for slot, each in state.deployments.items() if not self.orders.asks_for(slot)]
+        if self.orders.outside is None:
+            reason = "this agent does not ask for it: --outside keep leaves it, --outside remove removes it"
+            return [hold(each.slot, state, reason) for each in outside]
+        status: Literal["kept", "removed"] = "kept" if self.orders.outside == "keep" else "removed"
+        return [Step(each.slot, status, each.version) for each in outside]
+
+    def settle(self, step: Step, after: Reconciled, memory: AgentMemory) -> Step:
+        """Do what a step says, and remember it at once: who is killed later has lost nothing of it."""
+        taken = self.take(step, memory.state.deployments.get(step.slot), after, memory)
+        memory.state = _settle_slot(memory.state, after, taken, failed=step.slot in memory.failed)
+        memory.write(self.folder)
+        return taken
 
     def mend(self, state: Reconciled) -> Reconciled:
         """Let the server find what was found well, whoever changed that since, or died while trying another one.
@@ -132,7 +186,7 @@ class Agent:
                 there[slot] = deployment
         return replace(state, deployments=there)
 
-    def take(self, step: Step, held: Deployment | None, after: Reconciled, memory: _Memory) -> Step:
+    def take(self, step: Step, held: Deployment | None, after: Reconciled, memory: AgentMemory) -> Step:
         """Do what a step says, or say why it was not done."""
         if step.status == "removed" and held is not None:
             return self.remove(held, memory, step.reason)
@@ -153,132 +207,69 @@ class Agent:
         pause = min(_LONGEST, last.pause * 2) if last and last.id == wanted.id else _SHORTEST
         self.waiting[wanted.slot] = _Waiting(wanted, reason, pause, time.monotonic() + pause)
 
-    def remove(self, held: Deployment, memory: _Memory, reason: str | None) -> Step:
+    def remove(self, held: Deployment, memory: AgentMemory, reason: str | None) -> Step:
         """Serve nothing, and keep nothing."""
-        for slots in (memory.kept, memory.failed, self.waiting):
+        for slots in (memory.kept, memory.failed, memory.measured, self.waiting):
             slots.pop(held.slot, None)
         self.shelf.clear(held)
         self.shelf.prune(held, [])
         try:
-            fault = self.tell_change(replace(held, version="", sha256=None))
+            fault = self.trial.tell_change(replace(held, version="", sha256=None), self.shelf)
         except CellarError as error:
             fault = str(error)
         return Step(held.slot, "removed", held.version, "; ".join(filter(None, (reason, fault))) or None)
 
-    def change(self, wanted: Deployment, held: Deployment | None, memory: _Memory) -> Step:
+    def change(self, wanted: Deployment, held: Deployment | None, memory: AgentMemory) -> Step:
         """Fetch, swap and try. Where the trial fails, go back to what was held, and remember not to try again."""
         self.shelf.require_place(wanted)
         self.fetch(wanted)
         self.shelf.put(wanted)
         try:
-            fault = self.find_fault(wanted)
+            fault = self.trial.find_fault(wanted, self.shelf)
         except CellarError:
             self.shelf.take_back(wanted, held)
             raise
         if fault is None:
             memory.failed.pop(wanted.slot, None)
+            memory.measured[wanted.slot] = Measurement(wanted.sha256, read_now())
             earlier = [each for each in memory.kept.get(wanted.slot, []) if each.version != wanted.version]
             memory.kept[wanted.slot] = [wanted, *earlier][: self.orders.keep]
             return Step(wanted.slot, "changed", wanted.version)
         self.shelf.take_back(wanted, held)
-        again = self.find_fault(held) if held else None
+        again = self.trial.find_fault(held, self.shelf) if held else None
         back = f"; {held.version} is back{f', and {again} too' if again else ''}" if held else ""
         reason = f"{wanted.version} {fault}{back}"
-        memory.failed[wanted.slot] = _Failed(wanted.id, wanted.version, reason)
+        memory.failed[wanted.slot] = FailedAttempt(wanted.id, wanted.version, reason)
         return Step(wanted.slot, "held", held.version if held else None, reason)
 
     def fetch(self, wanted: Deployment) -> None:
-        """Download what is not there, by its content."""
+        """Download what is not there as it was registered, by its content."""
         place = self.shelf.find_weights(wanted)
-        if place.exists():
-            return
         if wanted.sha256 is None or wanted.size is None:
             raise InvalidError(f"{wanted.tag} records no digest, and nothing unverified is served")
+        expected = Digest(wanted.sha256, wanted.size)
+        there = place.exists()
+        if there and measure(place, size=wanted.size, progress=self.progress) == expected:
+            return
         place.parent.mkdir(parents=True, exist_ok=True)
+        # What is there is served: it stays until the new one is whole.
+        fresh = place.with_name(f".{place.name}.fresh") if there else place
         with opened(self.origin.find_tracking(wanted)) as checkpoint:
-            resume(checkpoint, place, expected=Digest(wanted.sha256, wanted.size), progress=self.progress)
+            resume(checkpoint, fresh, expected=expected, progress=self.progress)
+        if there:
+            self.shelf.renew(wanted, fresh)
 
-    def find_fault(self, deployment: Deployment) -> str | None:
-        """Run what is to be run after a change, and check until it is well; why it is not, else None."""
-        fault = self.tell_change(deployment)
-        if fault is not None or not self.orders.check:
-            return fault
-        until = time.monotonic() + self.orders.within
-        while True:
-            if self.is_well(deployment, until):
-                return None
-            if time.monotonic() >= until:
-                return f"failed its health check for {self.orders.within:g} s"
-            time.sleep(_PAUSE)
-
-    def tell_change(self, deployment: Deployment) -> str | None:
-        """Run what is to be run after a change; why that failed, else None."""
-        status = self.run(self.orders.on_change, deployment)
-        return f"failed: {self.orders.on_change[0]} ended with exit code {status}" if status else None
-
-    def is_well(self, deployment: Deployment, until: float) -> bool:
-        """Whether one health check succeeds."""
-        check = self.orders.check
-        if is_url(check[0]):
-            try:
-                get(check[0], patience=replace(PATIENCE, whole=max(_PAUSE, until - time.monotonic())))
-            except CellarError:
-                return False
-            return True
-        return self.run(check, deployment, seconds=max(_PAUSE, until - time.monotonic())) == 0
-
-    def run(self, words: Sequence[str], deployment: Deployment, seconds: float | None = None) -> int:
-        """Run a command, with the deployment as variables. 0 where there is none."""
-        if not words:
-            return 0
-        values = {**asdict(deployment), "slot": deployment.slot, "slug": deployment.slug}
-        variables = {f"GITCELLAR_{name.upper()}": "" if v is None else str(v) for name, v in values.items()}
-        entrance = self.shelf.find_entrance(deployment).absolute()
-        variables["GITCELLAR_CURRENT"] = str(entrance)
-        variables["GITCELLAR_FILE"] = str(entrance / PurePosixPath(deployment.path or "").name)
-        return run_command(words, self.orders.into, variables, seconds=seconds)
-
-    def keep(self, state: Reconciled, memory: _Memory) -> None:
-        """Remember what runs and what failed."""
-        self.folder.write({_MEMORY: memory.format(), STATE_FILE: format_reconciled(state)})
-
-    def prune(self, state: Reconciled, memory: _Memory) -> None:
+    def prune(self, memory: AgentMemory) -> None:
         """Let go of versions that are older than the last few."""
         for kept in memory.kept.values():
             self.shelf.prune(kept[0], kept)
         everywhere = itertools.chain(
-            state.deployments.values(),
+            memory.state.deployments.values(),
             *memory.kept.values(),
             # What of them came already is not downloaded again.
             (each.wanted for each in self.waiting.values()),
         )
         self.shelf.prune_weights(everywhere)
-
-    def report(self, state: Reconciled, memory: _Memory, steps: Iterable[Step]) -> list[str]:
-        """Say what runs, to a folder or a URL; what could not be said, a line each."""
-        if self.orders.report is None:
-            return []
-        faults = []
-        at = format_moment(read_now())
-        reasons = {step.slot: step.reason[:MAX_REASON] for step in steps if step.reason}
-        for slot in sorted({*state.deployments, *memory.failed, *reasons}):
-            model, _, stage = slot.rpartition("#")
-            held, failed = state.deployments.get(slot), memory.failed.get(slot)
-            status = Status(
-                self.orders.site,
-                model,
-                stage,
-                held.sha256 if held else None,
-                at,
-                held.version if held else None,
-                failed.version if failed else None,
-                reasons.get(slot),
-            )
-            try:
-                _send(self.orders.report, status)
-            except CellarError as error:
-                faults.append(str(error))
-        return faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,51 +287,6 @@ class _Waiting:
         return self.wanted.id
 
 
-@dataclass(frozen=True, slots=True)
-class _Failed:
-    """An assignment, by its id, that was tried and given up, and why."""
-
-    id: str
-    version: str
-    reason: str
-
-
-@dataclass(slots=True)
-class _Memory:
-    """What an agent knows beside what runs, of each slot: what failed, and which versions it keeps, newest first."""
-
-    failed: dict[str, _Failed]
-    kept: dict[str, list[Deployment]]
-
-    @classmethod
-    def read(cls, folder: Folder) -> _Memory:
-        content = folder.read([_MEMORY]).get(_MEMORY)
-        if content is None:
-            return cls({}, {})
-        try:
-            found = parse_json(content, _MEMORY)
-            kept = {parse_slot(slot): [parse_deployment(each) for each in rows] for slot, rows in found["kept"].items()}
-            failed = {parse_slot(slot): _parse_failed(row) for slot, row in found["failed"].items()}
-            if any({each.slot for each in rows} != {slot} for slot, rows in kept.items()):
-                raise ValueError("kept")
-            return cls(failed, kept)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            hint = "remove it, and the agent begins anew with what is served"
-            raise InvalidError(f"{_MEMORY} cannot be read", hint=hint) from error
-
-    def format(self) -> bytes:
-        kept = {slot: [asdict(each) for each in rows] for slot, rows in self.kept.items()}
-        document = {"failed": {slot: asdict(each) for slot, each in self.failed.items()}, "kept": kept}
-        return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
-
-
-def _parse_failed(row: Mapping[str, object]) -> _Failed:
-    version, reason = row["version"], row["reason"]
-    if not isinstance(version, str) or not find_version(version) or not isinstance(reason, str):
-        raise ValueError("failed")
-    return _Failed(parse_object_id(row["id"]), version, reason[:MAX_REASON])
-
-
 def _settle_slot(before: Reconciled, after: Reconciled, step: Step, *, failed: bool) -> Reconciled:
     """What is so after one slot was seen to."""
     deployments, sequences = dict(before.deployments), dict(before.sequences)
@@ -353,12 +299,3 @@ def _settle_slot(before: Reconciled, after: Reconciled, step: Step, *, failed: b
     if (step.status in ("changed", "removed") or failed) and step.slot in after.sequences:
         sequences[step.slot] = after.sequences[step.slot]
     return replace(before, deployments=deployments, sequences=sequences, tips=after.tips)
-
-
-def _send(where: str, status: Status) -> None:
-    if is_url(where):
-        post(where, format_status(status), content_type="application/json")
-        return
-    # What separates the three is escaped in each, so that no two slots or sites share a file.
-    name = "@".join(quote(part, safe="") for part in (status.site, status.model, status.stage))
-    Folder(Path(where)).write({f"{name}.json": format_status(status)})

@@ -33,6 +33,7 @@ from gitcellar.core.names import ModelName, parse_model_name
 from gitcellar.core.stored_objects import StoredObject, find_stored
 from gitcellar.core.tags import model_patterns, tip_ref
 from gitcellar.core.trailers import parse_message
+from gitcellar.gitops.identity import CellarIdentity, identify_by
 from gitcellar.policy.config import Policy
 from gitcellar.policy.settings import matches
 from gitcellar.store.checkpoints import find_lost
@@ -41,16 +42,18 @@ from gitcellar.store.git_remote import RefSource, cloned
 from gitcellar.store.tracking import Tracking
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Confirmed:
     """Slots that may run as they should, and why others may not; and the tips of the models that were verified.
 
-    `emptied` are the slots that the policy empties, for the version that they hold is withdrawn.
+    `emptied` are the slots that the policy empties, for the version that they hold is withdrawn; `cellar` is the one
+    that was asked, None where nothing was.
     """
 
     deployments: dict[str, Deployment] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     emptied: set[str] = field(default_factory=set)
+    cellar: CellarIdentity | None = None
     tips: dict[str, str] = field(default_factory=dict)
 
 
@@ -67,6 +70,7 @@ def confirm(
     if not models:
         return confirmed
     with _with_chains(source, models) as (repository, policy):
+        confirmed.cellar = identify_by(policy, source)
         rewritten = {model: _find_fault(repository, model, tips, policy) for model in models}
         for each in wanted:
             fault = rewritten[each.model]
@@ -100,7 +104,8 @@ def advance(
 ) -> tuple[Reconciled, list[Step]]:
     """What should be so after `before`, and what that does to each slot.
 
-    `passed_over` are the ids of assignments that are left alone, for they were tried and failed.
+    `passed_over` are the ids of assignments that are left alone, for they were tried and failed. Raise InvalidError
+    where the target is kept for another cellar and something would change.
     """
     # One model by its name is asked about alone, whatever else the cellar has.
     exact = None if set(models) & set("*?") else parse_model_name(models)
@@ -111,6 +116,9 @@ def advance(
     # To serve nothing is a change too, and one that a lost tag must not bring about.
     doubtful = [wanted[step.slot] for step in steps if step.status in ("changed", "removed", "withdrawn")]
     confirmed = confirm(source, doubtful, before.tips, ask_storage=ask_storage)
+    if confirmed.cellar is not None:
+        confirmed.cellar.require_kept(before.source, "this target")
+        before = replace(before, source=confirmed.cellar.own or before.source)
     steps = [_apply(confirmed, step, before) for step in steps]
     after = carry_out(before, steps, wanted, confirmed.deployments)
     return replace(after, tips={**before.tips, **confirmed.tips}), steps

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from gitcellar.cellar.getting import read_tracking_of
-from gitcellar.cellar.policies import fetch_policy, read_policy
 from gitcellar.core.deployments import (
     STATE_FILE,
     Deployment,
@@ -24,16 +23,14 @@ from gitcellar.core.index import (
     format_list,
     format_offer,
     offer_file,
-    parse_cellar_name,
     parse_offer,
 )
 from gitcellar.core.names import parse_model_name
-from gitcellar.core.urls import strip_credentials
 from gitcellar.gitops.desired import advance
+from gitcellar.gitops.identity import identify
 from gitcellar.store.deploy_folder import Folder
 from gitcellar.store.environment import read_now
-from gitcellar.store.git import GitRepository
-from gitcellar.store.git_remote import RefSource, initialized
+from gitcellar.store.git_remote import RefSource
 from gitcellar.store.signatures import SigningKey, sign
 
 
@@ -45,11 +42,12 @@ def write_index(
     What cannot be verified stays as it was, and is signed again as it was. Raise InvalidError where the folder holds
     the index of another cellar.
     """
-    cellar = find_cellar_name(source)
+    identity = identify(source)
+    cellar = identity.name
     folder = Folder(out)
     with folder.held():
         before = parse_reconciled(folder.read([STATE_FILE]).get(STATE_FILE))
-        require_cellar(cellar, before.source, str(out))
+        identity.require_kept(before.source, str(out))
         after, steps = advance(source, before, stages=stages, models=models)
         after = replace(after, source=cellar)
         until = read_now() + int(valid)
@@ -64,18 +62,6 @@ def write_index(
             folder.write({f"{path}.sig": sign(content, key, NAMESPACE), path: content})
         folder.write({STATE_FILE: format_reconciled(after)})
     return steps
-
-
-def find_cellar_name(source: RefSource) -> str:
-    """The name that a cellar's policy gives it, or else its URL, without what logs in to it."""
-    if isinstance(source, GitRepository):
-        policy = read_policy(source)
-        url = source.find_remote_url("origin") or source.path.resolve().as_uri()
-    else:
-        url = source.url
-        with initialized(url) as repository:
-            policy = fetch_policy(repository)
-    return parse_cellar_name(policy.content.cellar or strip_credentials(url))
 
 
 def require_cellar(cellar: str, wanted: str | None, what: str) -> None:

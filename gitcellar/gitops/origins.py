@@ -25,8 +25,10 @@ from gitcellar.core.index import (
 )
 from gitcellar.core.names import parse_model_name
 from gitcellar.gitops.desired import advance
+from gitcellar.gitops.index_times import IndexTimes, read_times, write_times
 from gitcellar.gitops.indexing import require_cellar
 from gitcellar.policy.settings import matches
+from gitcellar.store.deploy_folder import Folder
 from gitcellar.store.environment import read_now
 from gitcellar.store.git_remote import RefSource
 from gitcellar.store.http import get, is_url
@@ -67,10 +69,10 @@ class IndexOrigin:
     """An index on a web server or in a folder, believed for the signature of one of `signers` and until its time.
 
     One key may sign the indexes of many cellars: every file must name `cellar`, or where that is None the cellar that
-    the target is kept for, or else that of the first file.
+    the target is kept for, or else that of the first file. The folder `into` remembers what has expired.
     """
 
-    def __init__(self, where: str, signers: Path, cellar: str | None = None) -> None:
+    def __init__(self, where: str, signers: Path, into: Path, cellar: str | None = None) -> None:
         if not signers.is_file():
             raise NotFoundError(f"there is no file of signers {str(signers)!r}", hint="as ssh-keygen reads it")
         self._where = where
@@ -78,6 +80,8 @@ class IndexOrigin:
         self._asked = parse_cellar_name(cellar) if cellar is not None else None
         self._cellar = self._asked
         self._offers: dict[str, Offer] = {}
+        self._folder = Folder(into)
+        self._times = IndexTimes()
 
     def advance(
         self, before: Reconciled, stage: str, models: str, passed_over: Container[str]
@@ -89,6 +93,17 @@ class IndexOrigin:
         if self._asked is not None:
             require_cellar(self._asked, before.source, "this folder")
         self._cellar = self._asked or before.source
+        remembered = read_times(self._folder)
+        self._times = remembered.at(read_now())
+        try:
+            return self._advance(before, stage, models, passed_over)
+        finally:
+            if self._times != remembered:
+                write_times(self._folder, self._times)
+
+    def _advance(
+        self, before: Reconciled, stage: str, models: str, passed_over: Container[str]
+    ) -> tuple[Reconciled, list[Step]]:
         offers: dict[str, Offer] = {}
         faults: dict[str, str] = {}
         for slot in self._find_slots(stage, models):
@@ -126,7 +141,9 @@ class IndexOrigin:
 
     def _require_mine(self, cellar: str, until: int, what: str) -> None:
         """Hold a file against the time and the cellar; the first that counts says which cellar that is."""
-        if read_now() > until:
+        if self._cellar in (None, cellar):
+            self._times = self._times.meet(until, read_now())
+        if until <= self._times.expired:
             raise InvalidError(f"{what} counted until {until}, in seconds UTC", hint="gitcellar index writes it anew")
         if self._cellar is not None and cellar != self._cellar:
             message = f"{what} is of the cellar {cellar!r}, and this folder is kept for {self._cellar!r}"

@@ -22,13 +22,12 @@ from gitcellar.core.deployments import (
     parse_reconciled,
 )
 from gitcellar.core.errors import InvalidError, LostRaceError
-from gitcellar.core.urls import strip_credentials
 from gitcellar.gitops.desired import advance
 from gitcellar.gitops.edits import hold_edited
+from gitcellar.gitops.identity import identify
 from gitcellar.gitops.rendering import Rendering, name_form, render
 from gitcellar.store.deploy_branch import Branch, CommitOptions, Proposal, opened_branch
 from gitcellar.store.deploy_folder import Folder
-from gitcellar.store.git import GitRepository
 from gitcellar.store.git_remote import RefSource
 
 Edited = Literal["hold", "keep", "overwrite"]
@@ -117,8 +116,8 @@ class _Reconciling:
     def __init__(self, source: RefSource, goal: Goal) -> None:
         self.source = source
         self.goal = goal
-        url = source.url if not isinstance(source, GitRepository) else source.find_remote_url("origin")
-        self.name = strip_credentials(url) if url else None
+        self.cellar = identify(source)
+        self.name = self.cellar.name
 
     def into_branch(self, branch: Branch) -> Outcome:
         work = self.compare(branch)
@@ -199,8 +198,8 @@ class _Reconciling:
 
     def require_same(self, before: Reconciled, form: str, scope: str) -> None:
         """A target belongs to one cellar, one form and one choice of slots: two would undo each other for ever."""
+        self.cellar.require_kept(before.source, self.goal.target)
         for word, was, now in (
-            ("cellar", before.source, self.name),
             ("form", before.render, form),
             ("choice", before.scope, scope),
         ):

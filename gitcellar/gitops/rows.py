@@ -6,7 +6,7 @@ from typing import TypedDict
 
 
 class StepRow(TypedDict):
-    """What was done with a stage: current, changed, removed, held or withdrawn; and why it is not as it should be."""
+    """What was done: current, changed, removed, held, withdrawn, kept or mended; `reason` says what is wrong."""
 
     slot: str
     status: str
@@ -14,10 +14,19 @@ class StepRow(TypedDict):
     reason: str | None
 
 
+class MeasuredRow(TypedDict):
+    """What was found on the disk: the sha256, null for nothing that can be read, and when."""
+
+    slot: str
+    sha256: str | None
+    at: str
+
+
 class AgentDocument(TypedDict):
     """`gitcellar agent --json`, one a line for each look. `faults` is what could not be reported.
 
-    `cellar` is the one that the folder is kept for from this look on, null where nothing changed about that.
+    `cellar` is the one that the folder is kept for from this look on, null where nothing changed about that. `restored`
+    are files of the agent that could not be read and were made anew, `measured` what was measured at this look.
     """
 
     schema: int
@@ -25,6 +34,8 @@ class AgentDocument(TypedDict):
     cellar: str | None
     stages: list[StepRow]
     faults: list[str]
+    restored: list[str]
+    measured: list[MeasuredRow]
 
 
 class IndexDocument(TypedDict):

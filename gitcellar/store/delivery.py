@@ -72,6 +72,38 @@ def resume(checkpoint: Checkpoint, to: Path, *, expected: Digest, progress: Prog
         parts.rmdir()
 
 
+def measure(place: Path, *, size: int, progress: Progress) -> Digest | None:
+    """The digest of what stands at `place`, a file or a folder; None where nothing does that can be read.
+
+    A link or a pipe is no part of a checkpoint: nothing is read through it, and the digest is another one.
+    """
+    try:
+        with progress(f"measuring {place.name}", size) as advance:
+            if not place.is_dir():
+                return _measure_file(place, advance)
+            found = (path for path in place.rglob("*") if path.is_symlink() or not path.is_dir())
+            return digest_folder({_spell(path.relative_to(place)): _measure_file(path, advance) for path in found})
+    except OSError:
+        return None  # a disk that fails reads nothing (EIO)
+
+
+def _measure_file(path: Path, advance: Callable[[int], None]) -> Digest:
+    sha256, size = hashlib.sha256(), 0
+    if path.is_symlink() or not path.is_file():
+        path.lstat()
+        return Digest(sha256.hexdigest(), 0)
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            sha256.update(chunk)
+            size += len(chunk)
+            advance(len(chunk))
+    return Digest(sha256.hexdigest(), size)
+
+
+def _spell(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
 def _go_on(checkpoint: Checkpoint, file: TrackedFile, target: Path, advance: Callable[[int], None]) -> Digest:
     target.parent.mkdir(parents=True, exist_ok=True)
     sha256 = hashlib.sha256()

@@ -1,6 +1,7 @@
 """What went wrong with git, in the words of somebody who did not type the command?
 
-Prose of git is read here for its message alone, never to decide what to do next. May import core.
+Prose of git is read here for its message, and for how soon it is worth asking again; never for an answer. May import
+core.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ class NotARepositoryError(GitError):
     """There is no repository where one was expected."""
 
     exit_code = NotFoundError.exit_code
+
+
+class NoAccessError(GitError):
+    """There is no such remote repository, or it may not be read: asking again changes nothing until that is mended."""
 
 
 def find_verb(args: Sequence[str]) -> str:
@@ -58,16 +63,28 @@ def explain_failure(args: Sequence[str], status: int, output: str, errors: str, 
 def explain_remote_failure(error: GitError, remote: str) -> GitError:
     """The same failure, in the words of somebody who asked for a remote."""
     text = error.output
+    check_url, log_in = "check the URL: git remote -v", "log in as git does: git ls-remote URL"
     reasons = (
-        ("does not appear to be a git repository", "there is no git repository at", "check the URL: git remote -v"),
-        ("transport", "this way of reaching a repository is not allowed:", "use https, ssh or a path"),
-        ("Could not resolve host", "no network, or no such host:", "check the connection and the URL"),
-        ("Authentication failed", "the host refused the credentials for", "log in as git does: git ls-remote URL"),
-        ("could not read Username", "the host wants credentials for", "log in as git does: git ls-remote URL"),
-        ("Permission denied", "the host refused access to", "check your key: ssh -T HOST"),
-        ("Connection refused", "nothing answers at", "is the server up?"),
+        (NoAccessError, "does not appear to be a git repository", "there is no git repository at", check_url),
+        (NoAccessError, "transport", "this way of reaching a repository is not allowed:", "use https, ssh or a path"),
+        (GitError, "Could not resolve host", "no network, or no such host:", "check the connection and the URL"),
+        (NoAccessError, "Authentication failed", "the host refused the credentials for", log_in),
+        (NoAccessError, "could not read Username", "the host wants credentials for", log_in),
+        (NoAccessError, "Permission denied", "the host refused access to", "check your key: ssh -T HOST"),
+        (
+            NoAccessError,
+            "Host key verification failed",
+            "the host is not known to ssh:",
+            "ssh HOST, and compare its key",
+        ),
+        (GitError, "Connection refused", "nothing answers at", "is the server up?"),
     )
-    for sign, message, hint in reasons:
+    for kind, sign, message, hint in reasons:
         if sign in text:
-            return GitError(f"{message} {remote}", status=error.status, output=text, hint=hint)
+            return kind(f"{message} {remote}", status=error.status, output=text, hint=hint)
+    # As git says it of an HTTP 404: fatal: repository 'https://example.com/x.git/' not found
+    if re.search(r"repository '[^'\n]*' not found", text):
+        return NoAccessError(
+            f"there is no git repository at {remote}", status=error.status, output=text, hint=check_url
+        )
     return error

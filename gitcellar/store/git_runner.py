@@ -125,6 +125,10 @@ class GitRunner:
             # No GitError: what took too long has said nothing, and no caller may read a no from it.
             hint = "try again; git ls-remote shows whether the host answers"
             raise WorldError(f"git {find_verb(args)} took longer than {self._seconds:g} s", hint=hint) from error
+        except BaseException:
+            # We are told to end, by a signal: no git goes on without us.
+            _kill_family(process.pid)
+            raise
         return found, errors
 
 

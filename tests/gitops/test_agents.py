@@ -21,6 +21,7 @@ from gitcellar.core.index import NAMESPACE, format_offer, offer_file, parse_offe
 from gitcellar.gitops.agents import Agent, Orders
 from gitcellar.gitops.indexing import write_index
 from gitcellar.gitops.origins import GitOrigin, IndexOrigin
+from gitcellar.gitops.trials import Trial
 from gitcellar.store.checkpoints import Checkpoint
 from gitcellar.store.signatures import SigningKey, find_signing_key, sign
 from tests.support.cellars import Bench
@@ -234,7 +235,8 @@ def make_index(bench: Bench, *, signer: str = "ada", valid: float = 3600) -> Pat
 def from_index(bench: Bench, where: Path | str, **more: Any) -> Agent:
     signers = bench.folder / "signers"
     signers.write_text(f"ada@example.com {public_key(bench, 'ada')}\n")
-    return Agent(IndexOrigin(str(where), signers), orders(bench, **more))
+    told = orders(bench, **more)
+    return Agent(IndexOrigin(str(where), signers, told.into), told)
 
 
 @pytest.mark.parametrize("models", ["**", MODEL])
@@ -361,7 +363,7 @@ def test_who_dies_while_trying_goes_back_even_where_git_is_gone(
     def dies(*args: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Agent, "find_fault", dies)
+    monkeypatch.setattr(Trial, "find_fault", dies)
     with pytest.raises(KeyboardInterrupt):
         agent(live, layout=layout).look()
     assert shown() == "base 2"
@@ -383,6 +385,9 @@ def test_a_clock_that_jumps_stops_nothing_that_is_served(live: Bench, monkeypatc
     assert not keeper.look().ok
     assert served(live) == "base 1"
     monkeypatch.setattr("gitcellar.gitops.origins.read_now", lambda: 0)
+    assert not keeper.look().ok
+    assert served(live) == "base 1"
+    make_index(live, valid=7200)
     assert keeper.look().ok
     assert served(live) == "base 2"
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitcellar.core.ci_variables import find_ci_tag
-from gitcellar.core.cloud_events import Happening, format_github_output, format_shell
+from gitcellar.core.cloud_events import TYPE_PREFIX, Happening, format_github_output, format_shell
 from gitcellar.core.errors import WorldError
 from gitcellar.core.urls import strip_credentials
 from gitcellar.store.http import Patience, post
@@ -59,7 +59,7 @@ def test_every_kind_of_event_has_its_type(stocked: Bench) -> None:
     ):
         assert stocked.gitcellar(*words).status == 0
     tags = git(stocked.work, "tag", "-l", "vit-l/base*").splitlines()
-    kinds = {tag.rpartition("/")[2]: tell(stocked, tag)["type"] for tag in tags}
+    kinds = {tag.rpartition("/")[2]: str(tell(stocked, tag)["type"]).removeprefix(f"{TYPE_PREFIX}.") for tag in tags}
     assert kinds == {
         "base@1.0": "registered",
         "base@1.1": "registered",
@@ -86,7 +86,7 @@ def test_every_kind_of_event_has_its_type(stocked: Bench) -> None:
 def test_a_job_of_each_host_names_its_tag(stocked: Bench, host: str) -> None:
     variable, prefix = HOSTS[host]
     assert tell(stocked, **{host: "1", variable: f"{prefix}vit-l/base@1.0"})["subject"] == "vit-l/base@1.0"
-    assert tell(stocked, **{host: "1"})["type"] == "none"
+    assert tell(stocked, **{host: "1"})["type"] == "alt.gitcellar.none"
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -95,7 +95,7 @@ def test_a_hostile_ref_name_is_no_event_and_runs_nothing(stocked: Bench, host: s
     variable, prefix = HOSTS[host]
     assert find_ci_tag({host: "1", variable: f"{prefix}{ref}"}) == ref
     if host == "GITLAB_CI":
-        assert tell(stocked, **{host: "1", variable: f"{prefix}{ref}"})["type"] == "none"
+        assert tell(stocked, **{host: "1", variable: f"{prefix}{ref}"})["type"] == "alt.gitcellar.none"
         assert not (stocked.work / "ran").exists()
 
 

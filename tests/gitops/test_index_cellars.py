@@ -13,7 +13,8 @@ from gitcellar.cellar.reading import open_source
 from gitcellar.core.errors import InvalidError
 from gitcellar.core.index import NAMESPACE, Offer, format_list, format_offer, offer_file, parse_list, parse_offer
 from gitcellar.gitops.agents import Agent, Orders
-from gitcellar.gitops.indexing import find_cellar_name, write_index
+from gitcellar.gitops.identity import identify
+from gitcellar.gitops.indexing import write_index
 from gitcellar.gitops.origins import IndexOrigin
 from gitcellar.store.signatures import SigningKey, find_signing_key, sign
 from tests.support.cellars import ANY_WAY, Bench, make_bench
@@ -51,7 +52,7 @@ def agent(bench: Bench, where: Path, *, cellar: str | None = None, models: str =
     signers = bench.folder / "signers"
     signers.write_text(f"ada@example.com {public_key(bench, 'ada')}\n")
     orders = Orders("production", models, bench.folder / "site", "here")
-    return Agent(IndexOrigin(str(where), signers, cellar), orders)
+    return Agent(IndexOrigin(str(where), signers, orders.into, cellar), orders)
 
 
 @pytest.mark.parametrize("models", [MODEL, "**"])
@@ -81,11 +82,11 @@ def test_another_cellars_index_is_not_served_though_the_same_key_signed_it(tmp_p
 
 def test_the_policys_name_is_the_cellars_wherever_it_is_read(tmp_path: Path) -> None:
     bench = make_bench(tmp_path / "cellar", policy=f"cellar: acme/models\n{ANY_WAY}")
-    assert find_cellar_name(bench.repository) == find_cellar_name(open_source(bench.url)) == "acme/models"
+    assert identify(bench.repository).name == identify(open_source(bench.url)).name == "acme/models"
     unnamed = make_bench(tmp_path / "unnamed")
-    assert find_cellar_name(open_source(unnamed.url)) == unnamed.url
+    assert identify(open_source(unnamed.url)).name == unnamed.url
     unnamed.git("remote", "set-url", "origin", "https://me:secret@example.com/x.git")
-    assert find_cellar_name(unnamed.repository) == "https://example.com/x.git"
+    assert identify(unnamed.repository).name == "https://example.com/x.git"
 
 
 def test_an_index_folder_belongs_to_one_cellar(bench: Bench) -> None:

@@ -320,7 +320,11 @@ def test_what_is_held_is_an_event_told_until_it_is_taken_and_then_no_more(live: 
     assert watching.communicate()[1].count("Held:") == 1
     (told,) = (live.work / "told").read_text().splitlines()
     event = json.loads(told)
-    assert (event["type"], event["data"]["model"], event["data"]["version"]) == ("held", "vit-l/base", "1.0")
+    assert (event["type"], event["data"]["model"], event["data"]["version"]) == (
+        "alt.gitcellar.held",
+        "vit-l/base",
+        "1.0",
+    )
     assert event["data"]["message"].startswith("vit-l/base#production#2: no version is registered at ")
     assert versions(live.work / "deploy") == ["vit-l/base#production 1.0"]
 

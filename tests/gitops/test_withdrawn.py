@@ -8,34 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from gitcellar.cellar.reading import open_source
 from gitcellar.core.deployments import Deployment, Reconciled, Step, Wanted, carry_out, parse_deployment, settle
 from gitcellar.core.index import offer_file, parse_offer
 from gitcellar.core.names import ModelName
-from gitcellar.gitops.agents import Agent, Orders
-from gitcellar.gitops.indexing import write_index
-from gitcellar.gitops.origins import GitOrigin, IndexOrigin, Origin
 from gitcellar.policy.config import parse_policy
-from gitcellar.store.signatures import SigningKey, find_signing_key
-from tests.support.cellars import ANY_WAY, Bench, make_bench
-from tests.support.people import key_of, public_key, write_policy
+from tests.support.cellars import Bench
+from tests.support.live import MODEL, SLOT, agent, current, from_git, from_index, make_live, served, write_live_index
+from tests.support.people import write_policy
 
-MODEL = "vit-l/base"
-SLOT = "vit-l/base#production"
 KEPT = "it was withdrawn and is still live: assign another version"
 REFUSED = "1.0 is withdrawn and is not deployed: assign another version"
 REMOVING = "stages: {production: {withdrawn: remove}}\n"
-
-
-def make_live(folder: Path, policy: str = ANY_WAY) -> Bench:
-    """A cellar with two versions, the first of them in production."""
-    bench = make_bench(folder, policy=policy)
-    for version in ("1.0", "1.1"):
-        bench.declare(MODEL, f"base {version}")
-        bench.git("push", "-q", "origin", "main")
-        bench.register(MODEL, version=version, push=True)
-    bench.assign("vit-l/base@1.0", "production", push=True)
-    return bench
 
 
 def withdraw(bench: Bench, version: str = "1.0") -> None:
@@ -43,61 +26,37 @@ def withdraw(bench: Bench, version: str = "1.0") -> None:
     assert done.status == 0, done.err
 
 
-def key(bench: Bench) -> SigningKey:
-    found = find_signing_key({"gpg.format": "ssh", "user.signingkey": str(key_of(bench, "ada"))})
-    assert found is not None
-    return found
-
-
-def index(bench: Bench) -> list[Step]:
-    return write_index(open_source(bench.url), bench.folder / "index", key(bench), valid=3600)
-
-
-def agent(bench: Bench, origin: Origin, into: str = "site") -> Agent:
-    return Agent(origin, Orders("production", "**", bench.folder / into, "here", report=str(bench.folder / "status")))
-
-
-def indexed(bench: Bench) -> Origin:
-    signers = bench.folder / "signers"
-    signers.write_text(f"ada@example.com {public_key(bench, 'ada')}\n")
-    return IndexOrigin(str(bench.folder / "index"), signers)
-
-
-def current(bench: Bench, into: str = "site") -> Path:
-    return bench.folder / into / MODEL / "production/current"
-
-
 @pytest.mark.parametrize("way", ["git", "index"])
 def test_a_version_withdrawn_while_live_is_kept_marked_and_not_well(tmp_path: Path, way: str) -> None:
     bench = make_live(tmp_path / "cellar")
-    index(bench)
-    origin = GitOrigin(open_source(bench.url)) if way == "git" else indexed(bench)
+    write_live_index(bench)
+    origin = from_git(bench) if way == "git" else from_index(bench)
     keeper = agent(bench, origin)
     assert keeper.look().ok
     withdraw(bench)
     if way == "index":
-        assert index(bench) == [Step(SLOT, "withdrawn", "1.0", KEPT)]
+        assert write_live_index(bench) == [Step(SLOT, "withdrawn", "1.0", KEPT)]
     found = keeper.look()
     assert found.steps == (Step(SLOT, "withdrawn", "1.0", KEPT),)
     assert not found.ok
-    assert (current(bench) / "vit-l-base").read_text() == "base 1.0"
+    assert served(bench) == "base 1.0"
     state = json.loads((bench.folder / "site/.gitcellar/reconciled.json").read_text())
     assert state["deployments"][SLOT]["withdrawn"] is True
     (status,) = (bench.folder / "status").iterdir()
     assert json.loads(status.read_text())["reason"] == KEPT
     bench.assign("vit-l/base@1.1", "production", push=True)
-    index(bench)
+    write_live_index(bench)
     assert keeper.look().ok
-    assert (current(bench) / "vit-l-base").read_text() == "base 1.1"
+    assert served(bench) == "base 1.1"
 
 
 @pytest.mark.parametrize("way", ["git", "index"])
 def test_a_fresh_agent_does_not_install_a_withdrawn_version(tmp_path: Path, way: str) -> None:
     bench = make_live(tmp_path / "cellar")
-    index(bench)
+    write_live_index(bench)
     withdraw(bench)
-    index(bench)
-    found = agent(bench, GitOrigin(open_source(bench.url)) if way == "git" else indexed(bench)).look()
+    write_live_index(bench)
+    found = agent(bench, from_git(bench) if way == "git" else from_index(bench)).look()
     assert found.steps == (Step(SLOT, "held", None, REFUSED),)
     assert not current(bench).exists()
 
@@ -105,12 +64,12 @@ def test_a_fresh_agent_does_not_install_a_withdrawn_version(tmp_path: Path, way:
 @pytest.mark.parametrize("way", ["git", "index"])
 def test_where_the_policy_says_so_a_withdrawn_version_is_removed(tmp_path: Path, way: str) -> None:
     bench = make_live(tmp_path / "cellar", REMOVING)
-    index(bench)
-    keeper = agent(bench, GitOrigin(open_source(bench.url)) if way == "git" else indexed(bench))
+    write_live_index(bench)
+    keeper = agent(bench, from_git(bench) if way == "git" else from_index(bench))
     assert keeper.look().ok
     withdraw(bench)
     if way == "index":
-        assert index(bench) == [Step(SLOT, "removed", "1.0", "it was withdrawn")]
+        assert write_live_index(bench) == [Step(SLOT, "removed", "1.0", "it was withdrawn")]
     (step,) = keeper.look().steps
     assert (step.status, step.version) == ("removed", "1.0")
     assert not current(bench).exists()
@@ -121,7 +80,7 @@ def test_where_the_policy_says_so_a_withdrawn_version_is_removed(tmp_path: Path,
 
 def test_a_policy_that_changes_to_remove_removes_what_was_kept(tmp_path: Path) -> None:
     bench = make_live(tmp_path / "cellar")
-    keeper = agent(bench, GitOrigin(open_source(bench.url)))
+    keeper = agent(bench, from_git(bench))
     keeper.look()
     withdraw(bench)
     assert [step.status for step in keeper.look().steps] == ["withdrawn"]
@@ -132,7 +91,7 @@ def test_a_policy_that_changes_to_remove_removes_what_was_kept(tmp_path: Path) -
 
 def test_a_withdrawal_that_does_not_verify_changes_nothing(tmp_path: Path) -> None:
     bench = make_live(tmp_path / "cellar", f"{REMOVING}chained: required\n")
-    keeper = agent(bench, GitOrigin(open_source(bench.url)))
+    keeper = agent(bench, from_git(bench))
     assert keeper.look().ok
     bench.git("tag", "-a", "-m", "by hand", "vit-l/base@1.0!#2", "vit-l/base@1.0^{}")
     bench.git("push", "-q", "origin", "refs/tags/vit-l/base@1.0!#2")
@@ -143,9 +102,9 @@ def test_a_withdrawal_that_does_not_verify_changes_nothing(tmp_path: Path) -> No
 
 def test_the_index_marks_what_was_withdrawn(tmp_path: Path) -> None:
     bench = make_live(tmp_path / "cellar")
-    index(bench)
+    write_live_index(bench)
     withdraw(bench)
-    index(bench)
+    write_live_index(bench)
     offer = parse_offer((bench.folder / "index" / offer_file(SLOT)).read_bytes(), SLOT)
     assert offer.deployment is not None
     assert offer.deployment.withdrawn

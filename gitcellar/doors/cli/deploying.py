@@ -29,7 +29,7 @@ from gitcellar.doors.cli.options import (
 )
 from gitcellar.doors.cli.output import print_json, print_plain, print_table, say
 from gitcellar.doors.cli.pacing import every, parse_span, repeat
-from gitcellar.doors.cli.sinks import find_sinks, name_source
+from gitcellar.doors.cli.sinks import find_sinks, name_cellar
 from gitcellar.doors.cli.steps import spell_step, step_row
 from gitcellar.gitops.indexing import write_index
 from gitcellar.gitops.live import compare_live
@@ -137,7 +137,7 @@ def reconcile(
     key = _find_commit_key(GitRepository(context.obj), sign=sign) if "#" in target else None
     commits = CommitOptions(account=parse_account(identity), key=key, push_options=push_options)
     goal = Goal(target, form, stages, models, edited, propose, commits)
-    sinks = find_sinks(name_source(source), command, url)
+    sinks = find_sinks(name_cellar(source), command, url)
     said: tuple[list[Step], tuple[str, ...]] = [], ()  # what is not as it should be, as it was told last
 
     def look() -> bool:

@@ -21,9 +21,11 @@ from gitcellar.core.names import parse_model_name
 from gitcellar.doors.cli.options import find_source, from_repository, in_path, require_asked
 from gitcellar.doors.cli.output import print_json, print_line, print_text, say
 from gitcellar.doors.cli.pacing import every, repeat
-from gitcellar.doors.cli.sinks import SIGNING_VARIABLE, Sink, find_sinks, name_source
+from gitcellar.doors.cli.sinks import SIGNING_VARIABLE, CellarName, Sink, find_sinks, name_cellar
 from gitcellar.gitops.following import follow_once
 from gitcellar.gitops.happenings import read_happening
+from gitcellar.store.git import GitRepository
+from gitcellar.store.git_remote import RefSource
 from gitcellar.store.git_runner import split_lines
 from gitcellar.store.places import Place, find_place
 
@@ -73,8 +75,8 @@ def event(
       GITCELLAR_SECRET=… gitcellar event --follow --post https://example.com/hook
     """
     source = find_source(context, repo)
-    where = name_source(source)
-    sinks = _choose_sinks(where, as_json=as_json, as_env=as_env, github=github_output, command=command, url=url)
+    cellar = name_cellar(source)
+    sinks = _choose_sinks(cellar, as_json=as_json, as_env=as_env, github=github_output, command=command, url=url)
 
     def deliver(happening: Happening) -> None:
         for sink in sinks:
@@ -88,7 +90,9 @@ def event(
         raise click.UsageError("--follow tells what comes, and takes no REF; --model MODEL narrows it")
     name = parse_model_name(model) if model else None
     require_asked(source, model or "**", (), once=once)
-    kept = Place(Path(place) if place else find_place(where, name.text if name else "", command or "", url or ""))
+    kept = Place(
+        Path(place) if place else find_place(_spell_url(source), name.text if name else "", command or "", url or "")
+    )
 
     def look() -> bool:
         found = follow_once(source, kept, deliver, model=name, from_start=from_start)
@@ -97,6 +101,13 @@ def event(
         return not found.faults
 
     repeat(context, look, every=every, once=once)
+
+
+def _spell_url(source: RefSource) -> str:
+    """The URL as it was typed: places that are kept under it go on."""
+    if not isinstance(source, GitRepository):
+        return source.url
+    return source.find_remote_url("origin") or source.path.resolve().as_uri()
 
 
 def _find_tags() -> list[str]:
@@ -118,17 +129,17 @@ def _find_tags() -> list[str]:
 
 
 def _choose_sinks(
-    where: str, *, as_json: bool, as_env: bool, github: bool, command: str | None, url: str | None
+    cellar: CellarName, *, as_json: bool, as_env: bool, github: bool, command: str | None, url: str | None
 ) -> list[Sink]:
     """What is done with each event; told to a person where nothing else is asked for."""
     sinks: list[Sink] = []
     if as_json:
-        sinks.append(lambda happening: print_json(format_cloud_event(happening, where)))
+        sinks.append(lambda happening: print_json(format_cloud_event(happening, cellar())))
     if as_env:
         sinks.append(lambda happening: print_text(format_shell(format_variables(happening))))
     if github:
         sinks.append(_append_output)
-    return [*sinks, *find_sinks(where, command, url)] or [_tell]
+    return [*sinks, *find_sinks(cellar, command, url)] or [_tell]
 
 
 def _append_output(happening: Happening) -> None:

@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from gitcellar.cellar.rows import SCHEMA
+from gitcellar.cellar.rows import SCHEMA, format_moment
+from gitcellar.core.cloud_events import Kind, make_notice
+from gitcellar.core.deployments import Step
 from gitcellar.core.names import parse_stage_name
 from gitcellar.core.sites import parse_site_name
 from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, of_models, require_asked
 from gitcellar.doors.cli.output import bar, print_json, say
 from gitcellar.doors.cli.pacing import every, parse_span, repeat
+from gitcellar.doors.cli.sinks import find_sinks
 from gitcellar.doors.cli.steps import spell_step, step_row
-from gitcellar.gitops.agents import Agent, Look, Orders
+from gitcellar.gitops.agents import Agent, Look, Orders, Outside
+from gitcellar.gitops.identity import find_url
 from gitcellar.gitops.origins import GitOrigin, IndexOrigin, Origin
 from gitcellar.gitops.rows import AgentDocument
+from gitcellar.store.checkpoints import Progress
 from gitcellar.store.commands import split_command
-from gitcellar.store.environment import find_host
+from gitcellar.store.environment import find_host, read_now
 from gitcellar.store.http import is_url
 from gitcellar.store.serving import Layout
+from gitcellar.store.systemd import ServiceManager, find_service_manager
 
-_WORDS = {"changed": "Serving", "removed": "Removed", "held": "Held", "withdrawn": "Withdrawn"}
+_WORDS = {
+    "changed": "Serving",
+    "removed": "Removed",
+    "held": "Held",
+    "withdrawn": "Withdrawn",
+    "kept": "Kept",
+    "mended": "Mended",
+}
+_KINDS: dict[str, Kind] = {"held": "held", "withdrawn": "withdrawn-live", "mended": "mended"}
 
 
 @click.command()
@@ -38,7 +54,24 @@ _WORDS = {"changed": "Serving", "removed": "Removed", "held": "Held", "withdrawn
 @click.option("--within", type=parse_span, default="30s", show_default=True, metavar="TIME", help="… in that time.")
 @click.option("--keep", type=click.IntRange(1), default=3, show_default=True, help="How many versions stay here.")
 @click.option("--report", metavar="DIR|URL", help="Where it is said what is served, at each look.")
+@click.option(
+    "--exec", "command", metavar="CMD", help="Run for each slot that is held, mended or withdrawn, as an event."
+)
+@click.option("--post", "url", metavar="URL", help="Post each of these there, as a CloudEvent.")
 @click.option("--site", metavar="NAME", help="The name of this site in reports.  [default: the machine's]")
+@click.option(
+    "--outside",
+    type=click.Choice(["keep", "remove"]),
+    help="What becomes of slots in DIR that were asked for earlier.",
+)
+@click.option(
+    "--measure-every",
+    type=parse_span,
+    default="1h",
+    show_default=True,
+    metavar="TIME",
+    help="How often the weights on the disk are held against their sha256.",
+)
 @click.option("--once", is_flag=True, help="Look once, and end.")
 @every
 @as_json
@@ -59,7 +92,11 @@ def agent(
     within: float,
     keep: int,
     report: str | None,
+    command: str | None,
+    url: str | None,
     site: str | None,
+    outside: Outside | None,
+    measure_every: float,
     once: bool,
     every: float,
     as_json: bool,
@@ -82,7 +119,7 @@ def agent(
         raise click.UsageError("--cellar says whose index is read: --index URL|DIR")
     name = parse_stage_name(stage)
     if index is not None:
-        origin: Origin = IndexOrigin(index, Path(signers or ""), cellar)
+        origin: Origin = IndexOrigin(index, Path(signers or ""), Path(into), cellar)
     else:
         source = find_source(context, repo)
         require_asked(source, models, [name], once=once)
@@ -98,26 +135,59 @@ def agent(
         within,
         keep,
         report,
+        outside,
+        measure_every,
+        measure_first=not once,
     )
-    keeper = Agent(origin, orders, bar)
+    kept_for = [index or find_url(find_source(context, repo))]
+    sinks = find_sinks(lambda: kept_for[-1], command, url)
+    manager = find_service_manager()
+    keeper = Agent(origin, orders, _watched(manager))
     said: set[str] = set()
+    told: set[Step] = set()
 
     def look() -> bool:
         found = keeper.look()
+        kept_for.append(found.source or kept_for[0])
         if as_json:
             _print(found, orders.site)
         else:
-            _tell(found, said)
+            _tell(found, said, by_index=index is not None)
+        steps = {step for step in found.steps if step.status in _KINDS}
+        for step in sorted(steps - told, key=lambda step: step.slot):
+            notice = make_notice(_KINDS[step.status], step.slot, step.version, step.reason, format_moment(read_now()))
+            for sink in sinks:
+                sink(notice)
+            told.add(step)
+        told.intersection_update(steps)
         return found.ok
 
-    repeat(context, look, every=every, once=once)
+    repeat(context, look, every=every, once=once, manager=manager)
 
 
-def _tell(found: Look, said: set[str]) -> None:
+def _watched(manager: ServiceManager) -> Progress:
+    """A progress bar that tells systemd that we are alive, however long a download takes."""
+
+    @contextmanager
+    def watched(label: str, size: int) -> Iterator[Callable[[int], None]]:
+        with bar(label, size) as advance:
+
+            def go_on(count: int) -> None:
+                manager.tell_alive()
+                advance(count)
+
+            yield go_on
+
+    return watched
+
+
+def _tell(found: Look, said: set[str], *, by_index: bool) -> None:
     """What is new since the last look: a fleet's logs are read by people."""
     lines = {spell_step(step): step for step in found.steps if step.status in _WORDS}
-    if found.cellar is not None:
+    if found.cellar is not None and by_index:
         say("Cellar", f"{found.cellar}: only its indexes are read for this folder from now on")
+    for file in found.restored:
+        say("Restored", f"{file} could not be read and was made anew")
     for line, step in lines.items():
         if line not in said:
             say(_WORDS[step.status], line)
@@ -134,5 +204,9 @@ def _print(found: Look, site: str) -> None:
         "cellar": found.cellar,
         "stages": list(map(step_row, found.steps)),
         "faults": list(found.faults),
+        "restored": list(found.restored),
+        "measured": [
+            {"slot": slot, "sha256": each.sha256, "at": format_moment(each.at)} for slot, each in found.measured.items()
+        ],
     }
     print_json(document)

@@ -5,45 +5,47 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from gitcellar.core.cloud_events import Happening, format_cloud_event, format_variables
 from gitcellar.core.errors import InvalidError
+from gitcellar.gitops.identity import identify
 from gitcellar.store.commands import run_command, split_command
-from gitcellar.store.git import GitRepository
 from gitcellar.store.git_remote import RefSource
 from gitcellar.store.http import post
 
+CellarName = Callable[[], str]
 Sink = Callable[[Happening], None]
 SIGNING_VARIABLE = "GITCELLAR_SECRET"
 _CONTENT_TYPE = "application/cloudevents+json"
 
 
-def name_source(source: RefSource) -> str:
-    """The cellar as an event names it: a URL."""
-    if not isinstance(source, GitRepository):
-        return source.url
-    return source.find_remote_url("origin") or source.path.resolve().as_uri()
+def name_cellar(source: RefSource) -> CellarName:
+    """The cellar as its events name it: asked for when the first event is told, and then remembered."""
+    return cache(lambda: identify(source).name)
 
 
-def find_sinks(where: str, command: str | None, url: str | None) -> list[Sink]:
-    """What is done with each event of the cellar `where`: the command is run, the URL is posted to."""
+def find_sinks(cellar: CellarName, command: str | None, url: str | None) -> list[Sink]:
+    """What is done with each event of a cellar: the command is run, the URL is posted to."""
     sinks: list[Sink] = []
     if command is not None:
         words = split_command(command)
-        sinks.append(lambda happening: _run(words, happening, where))
+        sinks.append(lambda happening: _run(words, happening, cellar()))
     if url is not None:
         secret = os.environ.get(SIGNING_VARIABLE, "").encode() or None
-        sinks.append(lambda happening: post(url, _encode(happening, where), content_type=_CONTENT_TYPE, secret=secret))
+        sinks.append(
+            lambda happening: post(url, _encode(happening, cellar()), content_type=_CONTENT_TYPE, secret=secret)
+        )
     return sinks
 
 
-def _encode(happening: Happening, where: str) -> bytes:
-    return json.dumps(format_cloud_event(happening, where), allow_nan=False).encode()
+def _encode(happening: Happening, cellar: str) -> bytes:
+    return json.dumps(format_cloud_event(happening, cellar), allow_nan=False).encode()
 
 
-def _run(words: list[str], happening: Happening, where: str) -> None:
-    status = run_command(words, Path.cwd(), format_variables(happening), stdin=_encode(happening, where))
+def _run(words: list[str], happening: Happening, cellar: str) -> None:
+    status = run_command(words, Path.cwd(), format_variables(happening), stdin=_encode(happening, cellar))
     if status != 0:
         about = happening.tag or happening.kind
         raise InvalidError(f"{words[0]} ended with exit code {status} for {about}")
