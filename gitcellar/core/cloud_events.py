@@ -80,11 +80,6 @@ def find_kind(event: Event, before: ModelState) -> Kind:
     return _KINDS[type(fact)]
 
 
-def make_held(slot: str, version: str | None, reason: str, at: str) -> Happening:
-    """That a stage stays as it is though something else should run, and why: the same id while that is so."""
-    return make_notice("held", slot, version, reason, at)
-
-
 def make_notice(kind: Kind, slot: str, version: str | None, reason: str | None, at: str) -> Happening:
     """What a serving machine found at a moment: that a slot is held or mended, or serves a withdrawn version.
 

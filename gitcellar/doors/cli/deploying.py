@@ -13,7 +13,6 @@ import click
 from gitcellar.cellar.asking import find_unnamed_stages
 from gitcellar.cellar.policies import read_policy_from
 from gitcellar.cellar.rows import SCHEMA, format_moment
-from gitcellar.core.cloud_events import make_held
 from gitcellar.core.deployments import Step
 from gitcellar.core.errors import NO, CellarError, NotFoundError
 from gitcellar.core.state import ModelState
@@ -29,7 +28,7 @@ from gitcellar.doors.cli.options import (
 )
 from gitcellar.doors.cli.output import print_json, print_plain, print_table, say
 from gitcellar.doors.cli.pacing import every, parse_span, repeat
-from gitcellar.doors.cli.sinks import find_sinks, name_cellar
+from gitcellar.doors.cli.sinks import find_sinks, name_cellar, tell_step
 from gitcellar.doors.cli.steps import spell_step, step_row
 from gitcellar.gitops.indexing import write_index
 from gitcellar.gitops.live import compare_live
@@ -149,8 +148,8 @@ def reconcile(
         elif outcome.changed or not watch or (held, outcome.edited) != said:
             _report(outcome, target)
         for step in held:
-            for sink in sinks if step not in said[0] else ():
-                sink(make_held(step.slot, step.version, step.reason or "", format_moment(read_now())))
+            if step not in said[0]:
+                tell_step(sinks, step, format_moment(read_now()))
         said = held, outcome.edited
         return outcome.ok
 

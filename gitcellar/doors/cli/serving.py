@@ -9,14 +9,13 @@ from pathlib import Path
 import click
 
 from gitcellar.cellar.rows import SCHEMA, format_moment
-from gitcellar.core.cloud_events import Kind, make_notice
 from gitcellar.core.deployments import Step
 from gitcellar.core.names import parse_stage_name
 from gitcellar.core.sites import parse_site_name
 from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, of_models, require_asked
 from gitcellar.doors.cli.output import bar, print_json, say
 from gitcellar.doors.cli.pacing import every, parse_span, repeat
-from gitcellar.doors.cli.sinks import find_sinks
+from gitcellar.doors.cli.sinks import find_sinks, tell_step
 from gitcellar.doors.cli.steps import spell_step, step_row
 from gitcellar.gitops.agents import Agent, Look, Orders, Outside
 from gitcellar.gitops.identity import find_url
@@ -37,7 +36,6 @@ _WORDS = {
     "kept": "Kept",
     "mended": "Mended",
 }
-_KINDS: dict[str, Kind] = {"held": "held", "withdrawn": "withdrawn-live", "mended": "mended"}
 
 
 @click.command()
@@ -153,11 +151,9 @@ def agent(
             _print(found, orders.site)
         else:
             _tell(found, said, by_index=index is not None)
-        steps = {step for step in found.steps if step.status in _KINDS}
+        steps = set(found.steps)
         for step in sorted(steps - told, key=lambda step: step.slot):
-            notice = make_notice(_KINDS[step.status], step.slot, step.version, step.reason, format_moment(read_now()))
-            for sink in sinks:
-                sink(notice)
+            tell_step(sinks, step, format_moment(read_now()))
             told.add(step)
         told.intersection_update(steps)
         return found.ok

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from gitcellar.core.cloud_events import Happening, format_cloud_event, format_variables
+from gitcellar.core.cloud_events import Happening, Kind, format_cloud_event, format_variables, make_notice
+from gitcellar.core.deployments import Step
 from gitcellar.core.errors import InvalidError
 from gitcellar.gitops.identity import identify
 from gitcellar.store.commands import run_command, split_command
@@ -19,6 +20,7 @@ CellarName = Callable[[], str]
 Sink = Callable[[Happening], None]
 SIGNING_VARIABLE = "GITCELLAR_SECRET"
 _CONTENT_TYPE = "application/cloudevents+json"
+_NOTICES: Mapping[str, Kind] = {"held": "held", "withdrawn": "withdrawn-live", "mended": "mended"}
 
 
 def name_cellar(source: RefSource) -> CellarName:
@@ -38,6 +40,18 @@ def find_sinks(cellar: CellarName, command: str | None, url: str | None) -> list
             lambda happening: post(url, _encode(happening, cellar()), content_type=_CONTENT_TYPE, secret=secret)
         )
     return sinks
+
+
+def tell_step(sinks: Iterable[Sink], step: Step, at: str) -> None:
+    """Tell what a loop finds beside the registry's own events; nothing where everything is as it should be.
+
+    A slot that was emptied because its version was withdrawn is `held`: the registry names a version, and nothing runs.
+    """
+    kind = _NOTICES.get(step.status) or (None if step.ok else "held")
+    if kind is not None:
+        notice = make_notice(kind, step.slot, step.version, step.reason, at)
+        for sink in sinks:
+            sink(notice)
 
 
 def _encode(happening: Happening, cellar: str) -> bytes:
