@@ -132,8 +132,8 @@ def test_the_example_policy_shows_every_key() -> None:
 
 
 def test_what_init_writes_is_the_default_policy() -> None:
-    said = parse_policy(POLICY.format(dialect="cellar").encode()).rules_of(ModelName("vit-l/base"))
-    assert said == ModelRules()
+    said = parse_policy(POLICY.format(cellar="x", dialect="cellar").encode()).rules_of(ModelName("vit-l/base"))
+    assert said == ModelRules(cellar="x")
 
 
 def test_the_table_of_contracts_is_the_one_that_is_documented() -> None:
