@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from gitcellar.core.errors import InvalidError, NotFoundError
 from gitcellar.core.names import ModelName
 from gitcellar.gitops.pipelines import PIPELINES, read_pipeline
 from gitcellar.store.environment import find_version
-from tests.support.cellars import Bench, make_bench, tag
+from tests.support.cellars import Bench, copy_bench, make_bench, tag
 from tests.support.processes import git, run
 
 CONTRACT = {"inputs": {"image": {"dtype": "float32", "shape": ["N", 3]}}, "outputs": {}}
@@ -271,7 +272,8 @@ def test_a_tag_that_this_clone_does_not_have_is_not_allowed(living: Bench) -> No
         guard(living.repository, "vit-l/base@1.7", Options())
 
 
-def test_only_the_stage_that_a_bad_tag_changed_changes_back(living: Bench) -> None:
+def test_only_the_stage_that_a_bad_tag_changed_changes_back(living: Bench, tmp_path: Path) -> None:
+    living = copy_bench(living, tmp_path / "copy")
     before = read_model(living.repository, ModelName("vit-l/base"))
     tag(living, "vit-l/base#production#9", "vit-l/base@1.1^{}")
     answer = guard(living.repository, "vit-l/base#production#9", Options()).answer
@@ -281,15 +283,14 @@ def test_only_the_stage_that_a_bad_tag_changed_changes_back(living: Bench) -> No
         name: held.version for name, held in before.stages.items()
     }
     assert after.withdrawn == before.withdrawn
-    living.git("tag", "-d", "vit-l/base#production#9", *answer.tags)
 
 
-def test_a_stage_that_a_bad_tag_emptied_holds_again_what_it_held(living: Bench) -> None:
+def test_a_stage_that_a_bad_tag_emptied_holds_again_what_it_held(living: Bench, tmp_path: Path) -> None:
+    living = copy_bench(living, tmp_path / "copy")
     tag(living, "vit-l/base#production!#9", "vit-l/base@1.0^{}")
     answer = guard(living.repository, "vit-l/base#production!#9", Options()).answer
     assert answer is not None
     assert answer.tags == ("vit-l/base#production#10",)
-    living.git("tag", "-d", "vit-l/base#production!#9", *answer.tags)
 
 
 def test_a_bad_tag_that_is_another_one_on_the_remote_is_not_answered(stocked: Bench) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 from gitcellar.cellar.hooks import install_hooks
@@ -27,7 +26,6 @@ stages:
 """
 
 
-@cache
 def _made(folder: Path, name: str) -> Path:
     folder.mkdir(exist_ok=True)
     path = folder / name

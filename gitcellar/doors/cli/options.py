@@ -12,7 +12,6 @@ from click.core import ParameterSource
 from gitcellar.cellar.reading import open_source, read_cellar
 from gitcellar.core.errors import CellarError, NotFoundError, WorldError, did_you_mean
 from gitcellar.core.state import ModelState
-from gitcellar.policy.settings import matches
 from gitcellar.store.environment import forget_hook_environment
 from gitcellar.store.git import GitRepository
 from gitcellar.store.git_remote import RefSource
@@ -105,7 +104,9 @@ def require_asked(source: RefSource, models: str, stages: Sequence[str], *, once
     What goes on waits for a model that is registered later, and for a repository that does not answer yet; a stage is
     named by the policy before anything is in it.
     """
-    from gitcellar.cellar.asking import require_slots  # here, for it reads policies, and who lists models needs none
+    # Here, for they read policies, and who lists models needs none.
+    from gitcellar.cellar.asking import require_slots
+    from gitcellar.policy.settings import matches
 
     try:
         found = require_slots(source, models if once else "**", stages)
