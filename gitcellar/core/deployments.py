@@ -17,6 +17,7 @@ from gitcellar.core.errors import CellarError, InvalidError
 from gitcellar.core.events import Assigned, Event, Unassigned
 from gitcellar.core.json_text import parse_json
 from gitcellar.core.names import ModelName, find_model_name, is_stage_name
+from gitcellar.core.path_lengths import find_length_fault
 from gitcellar.core.slugs import make_slug
 from gitcellar.core.state import ARCHIVED, ModelState
 from gitcellar.core.stored_objects import StoredObject
@@ -366,4 +367,5 @@ def _parse_map(value: object, parse_key: Callable[[str], str]) -> Iterator[tuple
 
 def _is_inside(path: str) -> bool:
     """Whether a checkpoint's path, in its shortest form, stays in its repository."""
-    return path.isprintable() and "\\" not in path and not path.startswith(("/", "../", "-"))
+    sound = path.isprintable() and "\\" not in path and not path.startswith(("/", "../", "-"))
+    return sound and find_length_fault(path) is None

@@ -14,6 +14,7 @@ from gitcellar.core.declared import DVC_FILE, FILE, check_key, find_written
 from gitcellar.core.documents import MAX_FAULTS, DocumentError, Fault, parse_document, validate
 from gitcellar.core.errors import CellarError
 from gitcellar.core.names import ModelName, parse_model_name
+from gitcellar.core.path_lengths import MAX_PATH, find_length_fault
 
 
 def _check_path(path: str) -> str:
@@ -21,6 +22,9 @@ def _check_path(path: str) -> str:
         raise ValueError("a path has '/' between its parts and no control characters")
     if path.startswith(("/", "-")) or ".." in path.split("/"):
         raise ValueError("a path is relative to its file's folder and stays inside the repository")
+    fault = find_length_fault(path)
+    if fault is not None:
+        raise ValueError(f"no file has such a path: {fault}")
     return path
 
 
@@ -32,7 +36,7 @@ def _check_model(text: str) -> str:
     return text
 
 
-RepositoryPath = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_check_path)]
+RepositoryPath = Annotated[str, Field(min_length=1, max_length=MAX_PATH), AfterValidator(_check_path)]
 Value = str | int | float | bool | None
 # A number, a name for a size that repeats, or ? for any size.
 Shape = list[Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^(\?|[A-Za-z_][A-Za-z0-9_]*)$")]]

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from gitcellar.core.documents import DocumentError, parse_document
 from gitcellar.core.errors import InvalidError
 from gitcellar.core.json_text import parse_json
+from gitcellar.core.path_lengths import find_length_fault
 
 # About 150,000 files.
 MAX_LIST_BYTES = 16 * 1024 * 1024
@@ -157,7 +158,7 @@ def is_inside(path: str) -> bool:
     """Whether a path with `/` names something below a folder, on any system and whatever is put there."""
     parts = path.split("/")
     return (
-        0 < len(path) <= 4096
+        find_length_fault(path) is None
         and not {"\0", "\\"} & set(path)
         and all(part not in ("", ".", "..") and part.lower() not in _RESERVED for part in parts)
     )

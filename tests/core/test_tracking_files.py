@@ -33,6 +33,10 @@ HOSTILE = {
     "a working folder elsewhere": (f"wdir: ..\nouts: [{FILE}]", "tracks something else than models/base"),
     "a remote that is a path": (f"outs: [{{md5: {MD5}, remote: ../x, path: base}}]", "is no name of a remote"),
     "a cloud that is a path": (f"outs: [{{md5: {MD5}, cloud: {{../x: {{}}}}, path: base}}]", "names no single remote"),
+    "a name that no file system takes": (
+        f"outs: [{{path: base, files: [{{relpath: {'a' * 300}}}]}}]",
+        "would not stay inside the folder",
+    ),
     "files that lead up": ("outs: [{path: base, files: [{relpath: ../../x}]}]", "would not stay inside the folder"),
     "files twice": ("outs: [{path: base, files: [{relpath: x}, {relpath: x}]}]", "names 'x' a second time"),
     "settings of a storage": (f"outs: [{{md5: {MD5}, path: base, fs_config: {{a: b}}}}]", "says 'fs_config'"),
@@ -182,6 +186,11 @@ def test_a_list_that_is_not_the_one_that_was_tracked_is_refused() -> None:
     assert [file.path for file in parse_folder_list(content, listed(content), "models/base")] == ["a.bin"]
     with pytest.raises(InvalidError, match="is not the one that was tracked"):
         parse_folder_list(content, f"{MD5}.dir", "models/base")
+
+
+@pytest.mark.parametrize("path", ["a" * 201, "/".join(["a" * 100] * 11), "\ud800"])
+def test_what_no_file_system_takes_is_not_inside(path: str) -> None:
+    assert not is_inside(path)
 
 
 @pytest.mark.parametrize("path", ["a", "a/b.bin", "odd name", "\u0663", "..a", "a..", ".gitignore"])
