@@ -80,7 +80,8 @@ def confirm(
                 continue
             try:
                 found = _describe(repository, each, ask_storage=ask_storage) if fault is None else None
-            except CellarError as error:
+            except (CellarError, OSError) as error:
+                # A name that this machine's file system does not take, too: the other slots go on.
                 found, fault = None, str(error)
             if found is not None:
                 confirmed.deployments[each.slot] = found

@@ -64,8 +64,8 @@ class RotCheck:
         return Step(slot, "held", deployment.version, f"its weights changed on this machine: {reason}")
 
     def _is_due(self, last: Measurement | None) -> bool:
-        # A time that is still to come was measured before the clock went back.
-        return last is None or not 0 <= read_now() - last.at < self._every
+        # A time that is still to come was measured before the clock went back. Times are kept in whole seconds.
+        return last is None or not 0 <= read_now() - last.at < int(self._every)
 
 
 def join_steps(step: Step | None, rot: Step) -> Step:

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -83,8 +83,14 @@ def measure(place: Path, *, size: int, progress: Progress) -> Digest | None:
                 return _measure_file(place, advance)
             found = (path for path in place.rglob("*") if path.is_symlink() or not path.is_dir())
             return digest_folder({_spell(path.relative_to(place)): _measure_file(path, advance) for path in found})
-    except OSError:
-        return None  # a disk that fails reads nothing (EIO)
+    except (OSError, RecursionError):
+        return None  # a disk that fails reads nothing (EIO), and no checkpoint is a thousand folders deep
+
+
+def discard(place: Path) -> None:
+    """Remove a folder that nothing needs any more, as far as that goes: what is left is in nobody's way."""
+    with suppress(RecursionError):  # as Python's rmtree meets a folder that is a thousand deep
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _measure_file(path: Path, advance: Callable[[int], None]) -> Digest:
@@ -184,7 +190,7 @@ def _workplace(to: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        discard(folder)
 
 
 def _put(place: Path, to: Path, folder: Path) -> None:

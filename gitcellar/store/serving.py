@@ -18,6 +18,7 @@ from typing import Literal
 from gitcellar.core.deployments import Deployment
 from gitcellar.core.errors import InvalidError
 from gitcellar.core.versions import find_version
+from gitcellar.store.delivery import discard
 from gitcellar.store.inside import find_inside
 
 Layout = Literal["plain", "triton"]
@@ -77,10 +78,10 @@ class Shelf:
             os.replace(fresh, place)
             return
         aside = place.with_name(f".{place.name}.rotten")
-        shutil.rmtree(aside, ignore_errors=True)
+        discard(aside)
         os.rename(place, aside)
         os.rename(fresh, place)
-        shutil.rmtree(aside, ignore_errors=True)
+        discard(aside)
 
     def take_back(self, failed: Deployment, before: Deployment | None) -> None:
         """Let the server find again what it had before one that failed; nothing, where it had nothing."""
@@ -115,11 +116,11 @@ class Shelf:
         weights = find_inside(self.folder, _WEIGHTS)
         for place in weights.iterdir() if weights.is_dir() else ():
             if place.name not in digests:
-                shutil.rmtree(place, ignore_errors=True)
+                discard(place)
 
     def _fill(self, place: Path, weights: Path) -> None:
         fresh = place.with_name(f".{place.name}")
-        shutil.rmtree(fresh, ignore_errors=True)
+        discard(fresh)
         fresh.mkdir(parents=True)
         name = f"model{weights.suffix}" if weights.is_file() else "model"
         (fresh / name).symlink_to(os.path.relpath(weights, fresh))

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,20 @@ def test_what_rotted_is_found_at_the_start_and_mended_from_the_remote(live: Benc
     assert [path.name for path in weights(live).parent.iterdir()] == ["vit-l-base"]
     again = keeper.look()
     assert (again.steps, again.measured) == ((Step(SLOT, "current", "1.0"),), {})
+
+
+def test_a_folder_as_deep_as_no_checkpoint_is_mended_too(live: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = weights(live)
+    place.unlink()
+    place.mkdir()
+    monkeypatch.chdir(place)
+    for _ in range(1200):
+        os.mkdir("d")
+        os.chdir("d")
+    os.chdir("/")
+    assert agent(live).look().steps == (Step(SLOT, "mended", "1.0"),)
+    assert served(live) == "base 1.0"
+    subprocess.run(["rm", "-rf", str(live.folder / "site")], check=True)  # pytest cannot
 
 
 def test_what_rots_later_is_found_on_a_slower_beat(live: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
