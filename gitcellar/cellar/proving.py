@@ -63,6 +63,8 @@ def verify(
         proof = verify_tags(source, model, remembered or _remembered(source, remote), policy)
         if proof.ok and policy.content.coordination and not source.is_bare():
             _require_tips(source, remote, proof)
+        if not proof.events and not source.is_bare():
+            _require_nothing_there(source, remote)
         return proof
     patterns = ["refs/tags/*", f"{_TIPS}*"]
     if model is not None:
@@ -82,6 +84,16 @@ def _require_tips(repository: GitRepository, remote: str, proof: Proof) -> None:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         message = f"this clone has no tip of {unknown[0]}{more}, so whether its newest events are missing is not known"
         raise NotFoundError(message, hint=f"gitcellar fetch --remote {remote} brings what a plain git clone leaves out")
+
+
+def _require_nothing_there(repository: GitRepository, remote: str) -> None:
+    """Raise NotFoundError where a clone has no event and its remote has: `--no-tags` and `--depth 1` bring none."""
+    if repository.find_remote_url(remote) is None:
+        return
+    there = repository.list_remote_ids(remote, [f"{_TIPS}*", f"{_TAGS}*"])
+    if any(find_tag_name(ref.removeprefix(_TAGS)) or ref.startswith(_TIPS) for ref in there):
+        message = f"this clone has no event, and {remote} has: nothing was verified"
+        raise NotFoundError(message, hint=f"gitcellar fetch --remote {remote} brings them")
 
 
 def verify_tags(

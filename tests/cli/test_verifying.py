@@ -207,6 +207,20 @@ def test_a_plain_clone_says_that_it_cannot_know_what_the_url_tells(lived: Bench)
     assert ask(plain.work, "verify").err == asked.err
 
 
+@pytest.mark.parametrize("options", [("--no-tags",), ("--depth", "1")])
+def test_a_clone_without_tags_is_not_called_verified(lived: Bench, options: tuple[str, ...]) -> None:
+    bare = Bench(lived.folder / "bare")
+    git(lived.folder, "clone", "-q", *options, lived.url, str(bare.work))
+    unknown = ask(bare.work, "verify")
+    assert (unknown.status, unknown.error, unknown.hint) == (
+        3,
+        "this clone has no event, and origin has: nothing was verified",
+        "gitcellar fetch --remote origin brings them",
+    )
+    assert ask(bare.work, "fetch", "--remote", "origin").status == 0
+    assert ask(bare.work, "verify").err == ask(bare.work, "verify", "--repo", lived.url).err
+
+
 def test_the_url_and_a_plain_clone_agree_that_the_newest_event_was_taken_away(lived: Bench) -> None:
     git(lived.remote, "update-ref", "-d", "refs/tags/vit-l/base#production#3")
     plain = Bench(lived.folder / "plain")
