@@ -6,6 +6,7 @@ May import click, gitops and this door's output and options.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -132,12 +133,14 @@ def reconcile(
         raise click.UsageError("--propose, --push-option and --sign are for a branch: --to GIT_URL#BRANCH")
     source = find_source(context, repo)
     require_form(form)
-    _warn_of_unnamed(source, require_asked(source, models, stages, once=not watch))
     key = _find_commit_key(GitRepository(context.obj), sign=sign) if "#" in target else None
     commits = CommitOptions(account=parse_account(identity), key=key, push_options=push_options)
     goal = Goal(target, form, stages, models, edited, propose, commits)
     sinks = find_sinks(name_cellar(source), command, url)
     said: tuple[list[Step], tuple[str, ...]] = [], ()  # what is not as it should be, as it was told last
+
+    def ask() -> None:
+        _warn_of_unnamed(source, require_asked(source, models, stages, once=not watch))
 
     def look() -> bool:
         nonlocal said
@@ -153,7 +156,7 @@ def reconcile(
         said = held, outcome.edited
         return outcome.ok
 
-    repeat(context, look, every=every, once=not watch)
+    repeat(context, look, every=every, once=not watch, first=ask)
 
 
 @click.command()
@@ -190,12 +193,11 @@ def index(
       gitcellar index --repo https://example.com/models.git --out public/ --valid 1h --watch --every 1m
     """
     source = find_source(context, repo)
-    require_asked(source, models, stages, once=not watch)
-    key = find_signing_key(GitRepository(context.obj).read_signing_config())
-    if key is None or key.public is None:
-        raise NotFoundError("git has no SSH key to sign the index with here", hint=_SSH_KEY)
 
     def look() -> bool:
+        key = find_signing_key(GitRepository(context.obj).read_signing_config())
+        if key is None or key.public is None:
+            raise NotFoundError("git has no SSH key to sign the index with here", hint=_SSH_KEY)
         steps = write_index(source, Path(out), key, stages=stages, models=models, valid=valid)
         if as_json:
             document: IndexDocument = {"schema": SCHEMA, "stages": list(map(step_row, steps))}
@@ -205,7 +207,8 @@ def index(
             say("Written", f"{len(steps)} {'stage' if len(steps) == 1 else 'stages'} to {out}")
         return all(step.ok for step in steps)
 
-    repeat(context, look, every=every, once=not watch)
+    first = partial(require_asked, source, models, stages, once=not watch)
+    repeat(context, look, every=every, once=not watch, first=first)
 
 
 @click.command("diff-live")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache, partial
 from pathlib import Path
 
 import click
@@ -89,18 +90,18 @@ def event(
     if ref is not None:
         raise click.UsageError("--follow tells what comes, and takes no REF; --model MODEL narrows it")
     name = parse_model_name(model) if model else None
-    require_asked(source, model or "**", (), once=once)
-    kept = Place(
-        Path(place) if place else find_place(_spell_url(source), name.text if name else "", command or "", url or "")
-    )
+    where = Path(place) if place else find_place(_spell_url(source), model or "", command or "", url or "")
+    # At the first look: a name that means nothing leaves no file behind.
+    find_kept = cache(lambda: Place(where))
 
     def look() -> bool:
-        found = follow_once(source, kept, deliver, model=name, from_start=from_start)
+        found = follow_once(source, find_kept(), deliver, model=name, from_start=from_start)
         for fault in found.faults:
             say("Warning", fault)
         return not found.faults
 
-    repeat(context, look, every=every, once=once)
+    first = partial(require_asked, source, model or "**", (), once=once)
+    repeat(context, look, every=every, once=once, first=first)
 
 
 def _spell_url(source: RefSource) -> str:

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from gitcellar.cellar.reading import open_source, read_cellar
-from gitcellar.core.errors import CellarError, NotFoundError, WorldError, did_you_mean
+from gitcellar.core.errors import CellarError, NotFoundError, did_you_mean
 from gitcellar.core.state import ModelState
 from gitcellar.store.environment import forget_hook_environment
 from gitcellar.store.git import GitRepository
@@ -101,19 +101,13 @@ def find_repository(context: click.Context) -> GitRepository:
 def require_asked(source: RefSource, models: str, stages: Sequence[str], *, once: bool) -> list[ModelState]:
     """The models that are there of --model. Raise NotFoundError for a --model or --stage that means nothing.
 
-    What goes on waits for a model that is registered later, and for a repository that does not answer yet; a stage is
-    named by the policy before anything is in it.
+    What goes on waits for a model that is registered later; a stage is named by the policy before anything is in it.
     """
     # Here, for they read policies, and who lists models needs none.
     from gitcellar.cellar.asking import require_slots
     from gitcellar.policy.settings import matches
 
-    try:
-        found = require_slots(source, models if once else "**", stages)
-    except WorldError:
-        if once:
-            raise
-        return []
+    found = require_slots(source, models if once else "**", stages)
     return [state for state in found if matches(models, state.name.text)]
 
 

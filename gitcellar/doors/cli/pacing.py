@@ -43,15 +43,18 @@ def repeat(
     *,
     every: float,
     once: bool,
+    first: Callable[[], object] | None = None,
     manager: ServiceManager | None = None,
 ) -> None:
-    """Look once, or again and again until SIGTERM. `look` says whether all is well.
+    """Look once, or again and again until SIGTERM. `look` says whether all is well; `first` comes before the first one.
 
     The first look raises what no retry can mend: a wrong request, a repository that does not exist or refuses access.
     Later the same may be somebody's work in progress, and is tried again after long pauses. Any other failure is tried
     again with pauses that grow. Pauses vary by a tenth, so that a fleet does not ask all at once.
     """
     if once:
+        if first is not None:
+            first()
         context.exit(0 if look() else NO)
     # Only commands that end soon can do without: cycles of a process that goes on for weeks fill the memory.
     gc.enable()
@@ -59,17 +62,20 @@ def repeat(
     with _ended_by_sigterm():
         try:
             manager.tell_ready()
-            _go_on(look, every, manager)
+            _go_on(look, every, manager, first)
         finally:
             manager.tell_stopping()
 
 
-def _go_on(look: Callable[[], bool], every: float, manager: ServiceManager) -> None:
+def _go_on(look: Callable[[], bool], every: float, manager: ServiceManager, first: Callable[[], object] | None) -> None:
     failed, begun = 0, False
     while True:
         manager.tell_alive()
         longest = _LONGEST
         try:
+            if first is not None:
+                first()
+                first = None
             look()
         except CellarError as error:
             if _is_hopeless(error):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -116,11 +117,12 @@ def agent(
     if index is None and cellar is not None:
         raise click.UsageError("--cellar says whose index is read: --index URL|DIR")
     name = parse_stage_name(stage)
+    first: Callable[[], object] | None = None  # an index says nothing of stages that it does not serve
     if index is not None:
         origin: Origin = IndexOrigin(index, Path(signers or ""), Path(into), cellar)
     else:
         source = find_source(context, repo)
-        require_asked(source, models, [name], once=once)
+        first = partial(require_asked, source, models, [name], once=once)
         origin = GitOrigin(source)
     orders = Orders(
         name,
@@ -158,7 +160,7 @@ def agent(
         told.intersection_update(steps)
         return found.ok
 
-    repeat(context, look, every=every, once=once, manager=manager)
+    repeat(context, look, every=every, once=once, first=first, manager=manager)
 
 
 def _watched(manager: ServiceManager) -> Progress:
