@@ -154,7 +154,16 @@ def renamed(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return bench
 
 
-@pytest.mark.parametrize("command", [("show", "vit-l/base"), ("doctor",), ("reconcile", "--to", "{new}")], ids=" ".join)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("show", "vit-l/base"),
+        ("doctor",),
+        ("reconcile", "--to", "{new}"),
+        ("agent", "--stage", "staging", "--into", "{new}", "--once"),
+    ],
+    ids=" ".join,
+)
 def test_a_stage_that_was_renamed_while_something_is_live_in_it_is_told(
     renamed: Bench, tmp_path: Path, command: tuple[str, ...]
 ) -> None:

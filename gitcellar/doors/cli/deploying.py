@@ -11,12 +11,9 @@ from pathlib import Path
 
 import click
 
-from gitcellar.cellar.asking import find_unnamed_stages
-from gitcellar.cellar.policies import read_policy_from
 from gitcellar.cellar.rows import SCHEMA, format_moment
 from gitcellar.core.deployments import Step
-from gitcellar.core.errors import NO, CellarError, NotFoundError
-from gitcellar.core.state import ModelState
+from gitcellar.core.errors import NO, NotFoundError
 from gitcellar.doors.cli.options import (
     as_json,
     find_source,
@@ -26,6 +23,7 @@ from gitcellar.doors.cli.options import (
     of_stages,
     reader,
     require_asked,
+    warn_of_renamed,
 )
 from gitcellar.doors.cli.output import print_json, print_plain, print_table, say
 from gitcellar.doors.cli.pacing import every, parse_span, repeat
@@ -41,7 +39,6 @@ from gitcellar.store.deploy_branch import CommitOptions
 from gitcellar.store.environment import read_now
 from gitcellar.store.git import GitRepository
 from gitcellar.store.git_identity import parse_account
-from gitcellar.store.git_remote import RefSource
 from gitcellar.store.signatures import SigningKey, find_signing_key
 
 _SSH_KEY = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub"
@@ -140,7 +137,7 @@ def reconcile(
     said: tuple[list[Step], tuple[str, ...]] = [], ()  # what is not as it should be, as it was told last
 
     def ask() -> None:
-        _warn_of_unnamed(source, require_asked(source, models, stages, once=not watch))
+        warn_of_renamed(source, require_asked(source, models, stages, once=not watch))
 
     def look() -> bool:
         nonlocal said
@@ -258,16 +255,6 @@ def diff_live(context: click.Context, where: str, repo: str | None, as_json: boo
         for fault in found.faults:
             say("Warning", fault)
     context.exit(0 if found.ok else NO)
-
-
-def _warn_of_unnamed(source: RefSource, states: list[ModelState]) -> None:
-    """Warn of stages that the policy does not name any more. That this cannot be told stops no deployment."""
-    try:
-        policy = read_policy_from(source) if any(state.stages for state in states) else None
-        for message in find_unnamed_stages(policy, states) if policy is not None else ():
-            say("Warning", message)
-    except CellarError as error:
-        say("Warning", f"whether the policy still names every stage is not known: {error}")
 
 
 def _say_steps(steps: Iterable[Step]) -> None:

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from gitcellar.cellar.reading import open_source, read_cellar
 from gitcellar.core.errors import CellarError, NotFoundError, did_you_mean
 from gitcellar.core.state import ModelState
+from gitcellar.doors.cli.output import say
 from gitcellar.store.environment import forget_hook_environment
 from gitcellar.store.git import GitRepository
 from gitcellar.store.git_remote import RefSource
@@ -109,6 +110,19 @@ def require_asked(source: RefSource, models: str, stages: Sequence[str], *, once
 
     found = require_slots(source, models if once else "**", stages)
     return [state for state in found if matches(models, state.name.text)]
+
+
+def warn_of_renamed(source: RefSource, states: Sequence[ModelState]) -> None:
+    """Warn of stages that the policy does not name any more. That this cannot be told stops no deployment."""
+    from gitcellar.cellar.asking import find_unnamed_stages
+    from gitcellar.cellar.policies import read_policy_from
+
+    try:
+        policy = read_policy_from(source) if any(state.stages for state in states) else None
+        for message in find_unnamed_stages(policy, states) if policy is not None else ():
+            say("Warning", message)
+    except CellarError as error:
+        say("Warning", f"whether the policy still names every stage is not known: {error}")
 
 
 def _require_remote(context: click.Context, repository: GitRepository) -> None:

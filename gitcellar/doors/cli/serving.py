@@ -13,7 +13,15 @@ from gitcellar.cellar.rows import SCHEMA, format_moment
 from gitcellar.core.deployments import Step
 from gitcellar.core.names import parse_stage_name
 from gitcellar.core.sites import parse_site_name
-from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, of_models, require_asked
+from gitcellar.doors.cli.options import (
+    as_json,
+    find_source,
+    from_repository,
+    in_path,
+    of_models,
+    require_asked,
+    warn_of_renamed,
+)
 from gitcellar.doors.cli.output import bar, print_json, say
 from gitcellar.doors.cli.pacing import every, parse_span, repeat
 from gitcellar.doors.cli.sinks import find_sinks, tell_step
@@ -25,6 +33,7 @@ from gitcellar.gitops.rows import AgentDocument
 from gitcellar.store.checkpoints import Progress
 from gitcellar.store.commands import split_command
 from gitcellar.store.environment import find_host, read_now
+from gitcellar.store.git_remote import RefSource
 from gitcellar.store.http import is_url
 from gitcellar.store.serving import Layout
 from gitcellar.store.systemd import ServiceManager, find_service_manager
@@ -122,7 +131,7 @@ def agent(
         origin: Origin = IndexOrigin(index, Path(signers or ""), Path(into), cellar)
     else:
         source = find_source(context, repo)
-        first = partial(require_asked, source, models, [name], once=once)
+        first = partial(_ask, source, models, name, once=once)
         origin = GitOrigin(source)
     orders = Orders(
         name,
@@ -161,6 +170,10 @@ def agent(
         return found.ok
 
     repeat(context, look, every=every, once=once, first=first, manager=manager)
+
+
+def _ask(source: RefSource, models: str, stage: str, *, once: bool) -> None:
+    warn_of_renamed(source, require_asked(source, models, [stage], once=once))
 
 
 def _watched(manager: ServiceManager) -> Progress:
