@@ -24,6 +24,7 @@ from gitcellar.cellar.writing import DEFAULT, Options
 from gitcellar.core.days import Day
 from gitcellar.core.errors import InvalidError, NotFoundError
 from gitcellar.core.pushes import PushedRef
+from gitcellar.core.tags import APPROVALS
 from gitcellar.core.trailers import FORMAT, FORMAT_KEY, format_message, parse_message
 from gitcellar.policy.config import FILE
 from gitcellar.policy.people import SIGNERS_FILE
@@ -32,7 +33,6 @@ from gitcellar.store.environment import read_today
 from gitcellar.store.git import GitRepository, RefUpdate
 from gitcellar.store.signatures import sign
 
-APPROVALS = "gitcellar/policy/"
 _NONE = "none"
 _INSTEAD_OF = "Instead-Of"
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
