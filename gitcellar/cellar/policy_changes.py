@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import partial
 
 from gitcellar.cellar.authority import Proven, prove_objects
@@ -24,6 +24,7 @@ from gitcellar.cellar.writing import DEFAULT, Options
 from gitcellar.core.days import Day
 from gitcellar.core.errors import InvalidError, NotFoundError
 from gitcellar.core.pushes import PushedRef
+from gitcellar.core.tags import APPROVALS
 from gitcellar.core.trailers import FORMAT, FORMAT_KEY, format_message, parse_message
 from gitcellar.policy.config import FILE
 from gitcellar.policy.people import SIGNERS_FILE
@@ -32,7 +33,6 @@ from gitcellar.store.environment import read_today
 from gitcellar.store.git import GitRepository, RefUpdate
 from gitcellar.store.signatures import sign
 
-APPROVALS = "gitcellar/policy/"
 _NONE = "none"
 _INSTEAD_OF = "Instead-Of"
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -58,6 +58,9 @@ def approve_policy(repository: GitRepository, revision: str, *, options: Options
         raise InvalidError(f"an approval here {signer.fault}", hint=signer.hint or "gitcellar rule A001")
     tag = f"{_folder(change)}{_hash(f'{signer.principal} {standing.commit}', 12)}"
     update = RefUpdate(f"refs/tags/{tag}", repository.find_refs([f"refs/tags/{tag}"]).get(f"refs/tags/{tag}", ""))
+    if update.new and (signer.principal, standing.commit) not in _approvals_in(repository, {update.new}, change, rules):
+        hint = f"git tag -d {tag} && git push {options.remote} :refs/tags/{tag}"
+        raise InvalidError(f"the tag {tag} is in the way: it is no approval by {signer.principal}", hint=hint)
     if not options.dry_run and not update.new:
         subject = f"Approve the policy of {commit[:12]}"
         message = format_message(subject, options.message, said)
@@ -95,6 +98,14 @@ def goes_forward(repository: GitRepository, pushed: PushedRef) -> bool:
     # A clone that has never seen what is there cannot build on it.
     known = pushed.old in repository.check_objects([pushed.old])
     return known and repository.find_merge_base(pushed.old, pushed.new) == pushed.old
+
+
+def _approvals_in(
+    repository: GitRepository, ids: Set[str], change: Sequence[tuple[str, str]], rules: ModelRules
+) -> list[tuple[str, str]]:
+    """Who signed an approval of this change among some objects, as of today, and on which commit."""
+    proven = prove_objects(repository.read_objects({each: each for each in ids}, kind="tag"), rules.people)
+    return _read_approvals(proven, change, rules, read_today())
 
 
 def _read_approvals(

@@ -13,7 +13,7 @@ from gitcellar.cellar.authority import Authority
 from gitcellar.cellar.evidence import Wanted, read_declarations
 from gitcellar.cellar.judging import Bearing, find_blocking, find_needed, find_unreachable, sort_declared
 from gitcellar.cellar.policies import ProtectedBranch
-from gitcellar.cellar.policy_changes import APPROVALS, find_policy_approvals, goes_forward
+from gitcellar.cellar.policy_changes import find_policy_approvals, goes_forward
 from gitcellar.cellar.push_batch import TAGS, TIPS, PushBatch, find_folders, find_model_of, find_tip_model
 from gitcellar.core.chain import leads_back
 from gitcellar.core.days import Day
@@ -24,7 +24,7 @@ from gitcellar.core.names import ModelName
 from gitcellar.core.proof import Evidence, Suspicion, find_registrations, find_suspicions
 from gitcellar.core.pushes import PushedRef
 from gitcellar.core.state import replay_events
-from gitcellar.core.tags import parse_listing
+from gitcellar.core.tags import APPROVALS, parse_listing
 from gitcellar.core.trailers import parse_message
 from gitcellar.core.versions import Version
 from gitcellar.policy.change import (

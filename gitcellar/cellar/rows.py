@@ -203,13 +203,13 @@ class MoveDocument(TypedDict):
 
 
 class UndoDocument(TypedDict):
-    """`gitcellar undo --json`. `asked` says whether the remote answered; else it is what this clone remembers of it."""
+    """`gitcellar undo --json`. `asked` are the remotes that have none of the tags, `silent` those without answer."""
 
     schema: int
     tags: list[str]
     models: list[str]
-    remote: str
-    asked: bool
+    asked: list[str]
+    silent: list[str]
     dry_run: bool
 
 

@@ -14,7 +14,9 @@ from gitcellar.core.versions import Version, find_version
 
 Dialect = Literal["cellar", "gto"]
 
+APPROVALS = "gitcellar/policy/"  # where signed tags approve a change of the policy
 _TAGS = "refs/tags/"
+_APPROVAL = re.compile(f"{APPROVALS}[0-9a-f]{{16}}/[0-9a-f]{{12}}")
 # Neither sign may stand in a model's name, so the first of them ends it.
 _TAG = re.compile(r"([^\n@#]+)([@#][^\n]+)")
 # A line of a listing, and its peeled line where that follows. Ids are as wide as the first one: SHA-1's or SHA-256's.
@@ -97,6 +99,19 @@ def parse_listing(listing: str) -> dict[ModelName, list[Event]]:
 def model_patterns(model: ModelName) -> tuple[str, str]:
     """Globs that match the refs of every tag of `model`, and of no other model's."""
     return f"{_TAGS}{model.in_tag}@*", f"{_TAGS}{model.in_tag}#*"
+
+
+def blocks_approvals(tag: str) -> bool:
+    """Whether approvals of a policy cannot exist beside `tag`, without `refs/tags/`, in every clone.
+
+    macOS and Windows hold refs in folders that ignore case, so case is ignored here too.
+
+    >>> [blocks_approvals(tag) for tag in ("gitcellar", "gitcellar/policy", "GitCellar/policy/x", "gitcellar/notes")]
+    [True, True, True, False]
+    """
+    folded = tag.casefold()
+    inside = folded.startswith(APPROVALS) and _APPROVAL.fullmatch(tag) is None
+    return inside or APPROVALS.startswith(f"{folded}/")
 
 
 def tip_ref(model: ModelName) -> str:

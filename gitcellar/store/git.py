@@ -286,8 +286,14 @@ class GitRepository(TagReader):
         return output or None
 
     def list_remotes(self) -> list[str]:
-        """The names of the configured remotes."""
-        return self._text("remote").splitlines()
+        """The names of the remotes that have a URL to fetch from or to push to, sorted.
+
+        `git remote` also lists those of which any other setting is known, such as a `remote.origin.prune` of the user.
+        """
+        pattern = r"^remote\..+\.(url|pushurl)$"
+        output = self._text("config", "-z", "--name-only", "--get-regexp", pattern, allow=(0, 1))
+        keys = output.removesuffix("\0").split("\0") if output else []
+        return sorted({key.removeprefix("remote.").rpartition(".")[0] for key in keys})
 
     def fetch(self, remote: str, refspecs: Sequence[str], *, depth: int | None = None, blobs: bool = True) -> None:
         """Fetch refs, no tags but those named. Without `blobs` files come when they are read, where the host can."""

@@ -273,3 +273,16 @@ def test_the_update_hook_judges_the_tag_that_a_tip_names(server: Server) -> None
     for nothing in (commit, "a" * 40):
         verdict = judge_update(server.repository, PushedRef("refs/gitcellar/vit-l/base@tip", None, nothing))
         assert [v.rule for v in verdict.violations] == ["V011"]
+
+
+# Approvals of a policy
+
+
+@pytest.mark.parametrize("policy", [STRICT, QUORUM], ids=["without a quorum", "with a quorum"])
+@pytest.mark.parametrize("name", ["gitcellar", "gitcellar/policy", f"gitcellar/policy/{'0a' * 8}"])
+def test_a_plain_tag_where_approvals_must_stand_is_not_taken(server: Server, name: str, policy: str) -> None:
+    commit = server.commit(policy)
+    server.git("update-ref", "refs/heads/main", commit)
+    pushed = PushedRef(f"refs/tags/{name}", None, commit)
+    assert server.judge(pushed) == [f"N006 {name}"]
+    assert [f"{v.rule} {v.subject}" for v in judge_update(server.repository, pushed).violations] == [f"N006 {name}"]

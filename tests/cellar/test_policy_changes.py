@@ -10,6 +10,8 @@ import pytest
 
 from gitcellar.cellar.hooks import judge_pre_receive
 from gitcellar.cellar.policy_changes import approve_policy
+from gitcellar.cellar.writing import Options
+from gitcellar.core.errors import InvalidError
 from gitcellar.core.pushes import PushedRef
 from gitcellar.store.git import GitRepository
 from tests.support.processes import git, run
@@ -202,3 +204,15 @@ def test_what_an_approval_replaces_is_a_commit_that_is_there(cellar: Cellar, sai
     cellar.git("tag", "-s", "--cleanup=verbatim", "-F", "-", f"{name}y", proposed, stdin=message.replace(
         f"Instead-Of: {said}", f"Instead-Of: {cellar.tip}"))  # fmt: skip
     assert cellar.push(proposed) == []
+
+
+def test_a_tag_under_an_approvals_name_is_not_taken_for_the_approval(cellar: Cellar) -> None:
+    commit = cellar.commit(2, cellar.tip)
+    tag = approve_policy(cellar.repository, commit, options=Options(dry_run=True))
+    cellar.git("update-ref", f"refs/tags/{tag}", commit)
+    with pytest.raises(InvalidError, match="is in the way: it is no approval by ada@example.com") as caught:
+        cellar.approve(commit)
+    assert caught.value.hint == f"git tag -d {tag} && git push origin :refs/tags/{tag}"
+    cellar.git("tag", "-d", tag)
+    assert cellar.approve(commit) == cellar.approve(commit) == tag
+    assert cellar.push(commit) == []

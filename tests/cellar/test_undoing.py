@@ -12,7 +12,7 @@ from gitcellar.cellar.fetching import DivergedError
 from gitcellar.cellar.moving import push_models
 from gitcellar.cellar.proving import verify
 from gitcellar.cellar.reading import open_source, read_cellar
-from gitcellar.cellar.undoing import carry_out, plan_undo
+from gitcellar.cellar.undoing import UnansweredError, carry_out, plan_undo
 from gitcellar.core.errors import InvalidError, NotFoundError
 from gitcellar.core.names import ModelName
 from gitcellar.core.tags import tip_ref
@@ -31,7 +31,7 @@ def registry(bench: Bench) -> list[str]:
 
 def undo(bench: Bench, model: ModelName | None = A) -> list[str]:
     """The tags that are taken back."""
-    undoing = plan_undo(bench.repository, model, "origin")
+    undoing = plan_undo(bench.repository, model)
     carry_out(bench.repository, undoing)
     return [name for each in undoing.models for name in each.tags]
 
@@ -74,8 +74,75 @@ def test_what_this_clone_remembers_of_the_remote_stays_though_the_remote_lost_it
 def test_a_remote_that_does_not_answer_is_told_and_its_memory_counts(stocked: Bench) -> None:
     stocked.assign(ONE, "staging")
     stocked.remote.rename(stocked.folder / "gone")
+    undoing = plan_undo(stocked.repository, A)
+    assert (undoing.asked, undoing.silent, undoing.tags) == ((), ("origin",), ("vit-l/projectA#staging#1",))
+
+
+def test_every_remote_is_asked_whatever_its_name(stocked: Bench) -> None:
+    stocked.assign(ONE, "staging")
+    stocked.git("push", "-q", "--no-verify", "origin", "vit-l/projectA#staging#1")
+    stocked.git("remote", "rename", "origin", "upstream")
+    assert undo(stocked) == []
+    git(stocked.folder, "init", "-q", "--bare", "empty.git")
+    stocked.git("remote", "add", "origin", str(stocked.folder / "empty.git"))
+    undoing = plan_undo(stocked.repository, None)
+    assert (undoing.asked, undoing.silent, undoing.tags) == (("origin", "upstream"), (), ())
+
+
+def test_where_there_is_no_remote_nothing_was_pushed(bench: Bench) -> None:
+    bench.declare("vit-l/base", "base 1")
+    bench.register("vit-l/base")
+    bench.git("remote", "remove", "origin")
+    # As ~/.gitconfig may say it of every repository: git lists such a remote, and it has no URL.
+    bench.git("config", "remote.origin.prune", "true")
+    assert undo(bench, None) == ["vit-l/base@0.1"]
+
+
+def test_a_remote_that_can_only_be_pushed_to_is_one_that_does_not_answer(bench: Bench) -> None:
+    bench.declare("vit-l/base", "base 1")
+    bench.register("vit-l/base")
+    bench.git("config", "remote.store.pushurl", str(bench.folder / "store.git"))
+    with pytest.raises(UnansweredError, match="store does not answer"):
+        plan_undo(bench.repository, None)
+
+
+def test_what_a_plain_clone_has_stays_where_its_remote_does_not_answer(stocked: Bench) -> None:
+    clone = stocked.clone("bob")
+    clone.git("remote", "set-url", "origin", "/nonexistent/x.git")
+    before = registry(clone)
+    for model in (A, BASE, None):
+        with pytest.raises(UnansweredError) as caught:
+            plan_undo(clone.repository, model)
+        named = A if model == A else BASE
+        assert caught.value.message == (
+            f"origin does not answer, and this clone remembers no tip of {named} there, "
+            "so it is not known what was never pushed"
+        )
+        assert caught.value.exit_code == 4
+        assert caught.value.hint is not None and caught.value.hint.startswith("git ls-remote origin")
+    assert registry(clone) == before
+
+
+def test_what_plain_git_fetched_stays_where_the_remote_does_not_answer(stocked: Bench) -> None:
+    """The tip here does not lead to it, so it was not written here."""
+    other = stocked.clone("bob")
+    other.repository.fetch("origin", ["refs/gitcellar/*:refs/gitcellar/*"])
+    other.assign(ONE, "staging", push=True)
+    stocked.git("fetch", "-q", "origin", "--tags")
+    before = registry(stocked)
+    stocked.remote.rename(stocked.folder / "gone")
+    assert undo(stocked) == []
+    assert registry(stocked) == before
+
+
+def test_the_one_remote_that_is_named_is_asked_alone(stocked: Bench) -> None:
+    stocked.assign(ONE, "staging")
+    stocked.git("remote", "add", "gone", "/nonexistent/x.git")
+    with pytest.raises(UnansweredError, match="gone does not answer") as caught:
+        plan_undo(stocked.repository, A)
+    assert caught.value.hint is not None and caught.value.hint.endswith("git remote remove gone")
     undoing = plan_undo(stocked.repository, A, "origin")
-    assert (undoing.asked, [each.tags for each in undoing.models]) == (False, [("vit-l/projectA#staging#1",)])
+    assert (undoing.asked, undoing.silent, undoing.tags) == (("origin",), (), ("vit-l/projectA#staging#1",))
 
 
 def test_what_plain_git_wrote_stays(stocked: Bench) -> None:
@@ -89,14 +156,14 @@ def test_a_base_stays_while_a_version_that_names_it_does(stocked: Bench) -> None
     stocked.declare("vit-l/projectA", "A 2", base="vit-l/base@1.1")
     stocked.register("vit-l/projectA")
     with pytest.raises(InvalidError, match="vit-l/projectA@1.1.1 is bound to vit-l/base@1.1") as caught:
-        plan_undo(stocked.repository, BASE, "origin")
+        plan_undo(stocked.repository, BASE)
     assert caught.value.hint == "gitcellar undo vit-l/projectA"
     assert undo(stocked, None) == ["vit-l/base@1.1", "vit-l/projectA@1.1.1"]
 
 
 def test_a_model_that_is_not_here_is_an_error_with_the_nearest(stocked: Bench) -> None:
     with pytest.raises(NotFoundError, match="there is no model vit-l/projectB"):
-        plan_undo(stocked.repository, ModelName("vit-l/projectB"), "origin")
+        plan_undo(stocked.repository, ModelName("vit-l/projectB"))
 
 
 def test_a_second_run_ends_what_a_crash_left(stocked: Bench) -> None:
@@ -194,14 +261,14 @@ def test_the_command_says_what_it_would_do_and_does_it_with_yes(
             "schema": 1,
             "tags": ["vit-l/projectA#staging#1"],
             "models": ["vit-l/projectA"],
-            "remote": "origin",
-            "asked": True,
+            "asked": ["origin"],
+            "silent": [],
             "dry_run": False,
         },
     )
     assert read_cellar(stocked.repository)[A].stages == {}
     again = run_here(capfd, stocked.work, "undo", "--yes")
-    assert (again.status, again.err) == (0, "Nothing to do: origin has everything that is here\n")
+    assert (again.status, again.err) == (0, "Nothing to do: no tag that gitcellar wrote here is unpushed\n")
 
 
 def test_the_command_says_where_the_remote_does_not_answer(stocked: Bench, capfd: pytest.CaptureFixture[str]) -> None:
@@ -211,3 +278,29 @@ def test_the_command_says_where_the_remote_does_not_answer(stocked: Bench, capfd
     assert tried.err.startswith(
         "Warning: origin does not answer, so this is what was never pushed as far as this clone"
     )
+
+
+def test_the_command_says_which_remotes_there_are(stocked: Bench, capfd: pytest.CaptureFixture[str]) -> None:
+    stocked.git("remote", "add", "mirror", stocked.url)
+    tried = run_here(capfd, stocked.work, "undo", "--dry-run", "--remote", "nowhere")
+    assert (tried.status, tried.err) == (
+        3,
+        "Error: there is no remote 'nowhere'\nHint: there are: mirror, origin\n",
+    )
+
+
+def test_the_command_names_every_remote_that_it_asked(stocked: Bench, capfd: pytest.CaptureFixture[str]) -> None:
+    stocked.git("remote", "add", "mirror", stocked.url)
+    stocked.assign(ONE, "staging")
+    tried = run_here(capfd, stocked.work, "undo", "--dry-run")
+    assert tried.err.startswith("Asked: mirror and origin have none of these\n")
+
+
+def test_the_command_refuses_where_nothing_is_known_of_the_remote(
+    stocked: Bench, capfd: pytest.CaptureFixture[str]
+) -> None:
+    clone = stocked.clone("bob")
+    clone.git("remote", "set-url", "origin", "/nonexistent/x.git")
+    tried = run_here(capfd, clone.work, "undo", "--yes")
+    assert (tried.status, tried.out) == (4, "")
+    assert "Hint: git ls-remote origin" in tried.err

@@ -352,7 +352,7 @@ def test_tags_that_were_made_in_two_places_are_told_apart(stocked: Bench) -> Non
     assert caught.value.message == "vit-l/projectA#production#1: here and on origin are not the same history"
     assert caught.value.hint is not None
     assert caught.value.hint.endswith(": gitcellar undo vit-l/projectA")
-    carry_out(other.repository, plan_undo(other.repository, A, "origin"))
+    carry_out(other.repository, plan_undo(other.repository, A))
     assert other.assign("vit-l/projectA@1.0.1", "production", push=True).tags == ("vit-l/projectA#production#2",)
 
 

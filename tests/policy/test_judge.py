@@ -379,6 +379,12 @@ ALLOWED: dict[str, Judged] = {
     "three tags together": replace(assignment("staging", "@1.0"), beside=2),
     "many registrations together": replace(registration("vit-l/base", "1.0"), beside=999),
     "a reserved word within a part": registration("vit-l/console", "1.0.0", rules=SEMVER),
+    "an approval of a policy": ref(f"refs/tags/gitcellar/policy/{'0a' * 8}/{'9f' * 6}"),
+    "a plain tag beside the approvals": ref("refs/tags/gitcellar/notes"),
+    "a plain tag that begins like their folder": ref("refs/tags/gitcellar/policy-2026"),
+    "a plain tag that is deleted where approvals must stand": ref("refs/tags/gitcellar", HERE, None),
+    "a branch as the folder of approvals": ref("refs/heads/gitcellar/policy"),
+    "a model beside the approvals": registration("gitcellar/base", "1.0"),
 }
 
 
@@ -497,6 +503,26 @@ REFUSED: dict[str, tuple[Judged, list[str]]] = {
     ),
     "a tag like a rack": (
         ref("refs/tags/vit-l", blocks="vit-l/base@1.0"), ["N006 vit-l: it stands where the folder of vit-l/base@1.0 must"],
+    ),
+    **{
+        f"{name!r} where approvals must stand": (
+            ref(f"refs/tags/{name}"), [f"N006 {name}: it stands where gitcellar writes approvals of a policy"],
+        )
+        for name in (
+            "gitcellar",
+            "GitCellar",
+            "gitcellar/policy",
+            "gitcellar/Policy",
+            "gitcellar/policy/x",
+            f"gitcellar/policy/{'0a' * 8}",
+            f"gitcellar/policy/{'0a' * 8}/x",
+            f"gitcellar/policy/{'0A' * 8}/{'9f' * 6}",
+            f"gitcellar/policy/{'0a' * 8}/{'9f' * 6}/x",
+        )
+    },
+    "a model among the approvals": (
+        registration(f"gitcellar/policy/{'0a' * 8}/{'9f' * 6}/base", "1.0"),
+        [f"N006 gitcellar/policy/{'0a' * 8}/{'9f' * 6}/base: it stands where gitcellar writes approvals of a policy"],
     ),
     "a lightweight tag": (pushed(registration("vit-l/base", "1.0"), kind="commit"), ["V006 vit-l/base@1.0: a lightweight tag"]),
     "a tag object under another name": (

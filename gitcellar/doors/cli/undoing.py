@@ -18,16 +18,19 @@ from gitcellar.doors.cli.output import confirm, print_json, print_line, say
 @optional_model
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be taken back, and change nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--remote", metavar="NAME", default="origin", show_default=True, help="The remote to ask.")
+@click.option("--remote", metavar="NAME", help="Ask this remote alone.  [default: every remote]")
 @as_json
 @in_path
 @click.pass_context
-def undo(context: click.Context, model: str | None, dry_run: bool, yes: bool, remote: str, as_json: bool) -> None:
+def undo(
+    context: click.Context, model: str | None, dry_run: bool, yes: bool, remote: str | None, as_json: bool
+) -> None:
     """Take back what was never pushed.
 
     Removes the tags of MODEL, or of all models, that gitcellar wrote here and that no remote has, the newest first, and
-    moves the tip back. The remote is asked; where it does not answer, what this clone remembers of it counts. What was
-    pushed stays: undo that with another event, such as rollback, unassign or withdraw.
+    moves the tip back. Every remote is asked. If one does not answer, the model's tip that this clone remembers of it
+    is used; if there is none, nothing is taken back. What was pushed stays: undo that with another event, such as
+    rollback, unassign or withdraw.
 
     \b
     Examples:
@@ -50,8 +53,8 @@ def undo(context: click.Context, model: str | None, dry_run: bool, yes: bool, re
             schema=SCHEMA,
             tags=list(undoing.tags),
             models=[each.model.text for each in undoing.models],
-            remote=remote,
-            asked=undoing.asked,
+            asked=list(undoing.asked),
+            silent=list(undoing.silent),
             dry_run=dry_run,
         )
         print_json(document)
@@ -60,16 +63,18 @@ def undo(context: click.Context, model: str | None, dry_run: bool, yes: bool, re
 
 
 def _report(undoing: Undoing) -> None:
-    """What would be taken back, and how it is known that the remote has none of it."""
+    """What would be taken back, and how it is known that no remote has any of it."""
     for tag in undoing.tags:
         print_line(tag)
-    if not undoing.asked:
+    if undoing.silent:
+        answer = "does not answer" if len(undoing.silent) == 1 else "do not answer"
         known = "this is what was never pushed as far as this clone remembers"
-        say("Warning", f"{undoing.remote} does not answer, so {known}")
+        say("Warning", f"{' and '.join(undoing.silent)} {answer}, so {known}")
     if not undoing.models:
-        say("Nothing to do", f"{undoing.remote} has everything that is here")
+        say("Nothing to do", "no tag that gitcellar wrote here is unpushed")
     elif undoing.asked:
-        say("Asked", f"{undoing.remote} has none of these")
+        have = "has" if len(undoing.asked) == 1 else "have"
+        say("Asked", f"{' and '.join(undoing.asked)} {have} none of these")
 
 
 def _conclude(undoing: Undoing, *, dry_run: bool) -> None:

@@ -6,7 +6,7 @@ May import core and the rest of policy but judge and config.
 import unicodedata
 from collections.abc import Iterable
 
-from gitcellar.core.tags import find_tag_name
+from gitcellar.core.tags import blocks_approvals, find_tag_name
 from gitcellar.policy.change import Act, ProposedRef
 from gitcellar.policy.rules import Check, Rule, Violation
 from gitcellar.policy.settings import matches
@@ -60,6 +60,9 @@ N006 = Rule(
     """A branch with a tag's name shadows it: `git checkout vit-l/base@1.2` takes the branch. And while a tag `vit-l`
 exists, no tag below `vit-l/` can, and every clone that has one of them fails to fetch the other.
 
+`gitcellar approve --policy` writes tags below `gitcellar/policy/`. A tag `gitcellar` or `gitcellar/policy` would make
+every approval of a policy fail, so both are refused, in any case. Below `gitcellar/policy/` only approvals are allowed.
+
 What to do: name the branch or tag otherwise.""",
 )
 N007 = Rule(
@@ -73,6 +76,7 @@ What to do: push branches and tags alone: `git push REMOTE BRANCH`, not `git pus
 )
 
 _LOCAL = ("refs/remotes/", "refs/gitcellar-remotes/", "refs/replace/")
+_BLOCKS_APPROVALS = "it stands where gitcellar writes approvals of a policy"
 _TAGS, _BRANCHES = "refs/tags/", "refs/heads/"
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 
@@ -119,6 +123,11 @@ def check_pattern(act: Act) -> Iterable[Violation]:
     )
 
 
+def check_approvals(act: Act) -> Iterable[Violation]:
+    if not act.state.events and any(blocks_approvals(act.tag_of(proposed)) for proposed in act.tags):
+        yield N006.violation(act.model.text, _BLOCKS_APPROVALS, hint="name the model otherwise")
+
+
 def check_look_alike(ref: ProposedRef) -> Iterable[Violation]:
     if ref.new is None or not ref.ref.startswith(_TAGS):
         return
@@ -131,11 +140,13 @@ def check_look_alike(ref: ProposedRef) -> Iterable[Violation]:
 def check_shadow(ref: ProposedRef) -> Iterable[Violation]:
     if ref.new is None:
         return
-    if ref.ref.startswith(_BRANCHES) and find_tag_name(ref.ref.removeprefix(_BRANCHES)) is not None:
-        name = ref.ref.removeprefix(_BRANCHES)
-        yield N006.violation(name, "a branch of this name shadows the tag", hint="rename it: git branch -m NAME")
+    branch = ref.ref.removeprefix(_BRANCHES)
+    if ref.ref.startswith(_BRANCHES) and find_tag_name(branch) is not None:
+        yield N006.violation(branch, "a branch of this name shadows the tag", hint="rename it: git branch -m NAME")
+    name = ref.ref.removeprefix(_TAGS)
+    if ref.ref.startswith(_TAGS) and blocks_approvals(name):
+        yield N006.violation(name, _BLOCKS_APPROVALS, hint="name the tag otherwise")
     if ref.blocks is not None:
-        name = ref.ref.removeprefix(_TAGS)
         yield N006.violation(name, f"it stands where the folder of {ref.blocks} must", hint="name the tag otherwise")
 
 
@@ -150,6 +161,7 @@ ACT_CHECKS: tuple[Check[Act], ...] = (
     Check(N002, check_folder),
     Check(N003, check_reserved),
     Check(N004, check_pattern),
+    Check(N006, check_approvals),
 )
 REF_CHECKS: tuple[Check[ProposedRef], ...] = (
     Check(N005, check_look_alike),
