@@ -100,6 +100,8 @@ def reconcile(source: RefSource, goal: Goal) -> Outcome:
         folder = Folder(Path(goal.target))
         with folder.held():
             return _Reconciling(source, goal).into_folder(folder)
+    # Git would take a relative path from the throw-away repository that it is fetched into.
+    url = str(Path(url).resolve()) if Path(url).is_dir() else url
     for attempt in range(_ATTEMPTS):
         time.sleep(_JITTER.uniform(0, 0.1 * attempt))
         try:

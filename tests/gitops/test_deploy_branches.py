@@ -243,3 +243,16 @@ def test_a_branch_that_git_does_not_allow_is_refused(bench: Bench, name: str) ->
     git(bench.folder, "init", "-q", "--bare", "deploy.git")
     with pytest.raises(InvalidError, match="is no branch"):
         reconcile(open_source(bench.url), Goal(f"file://{deploy_of(bench)}#{name}"))
+
+
+def test_a_repository_may_be_named_by_a_relative_path(live: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(live.work)
+    assert reconcile(open_source(live.url), Goal("../deploy.git#main")).commit is not None
+    assert version_at(live, "main") == "0.1"
+
+
+def test_a_target_that_was_edited_is_not_said_to_be_as_it_should(live: Bench) -> None:
+    assert into(live).commit is not None
+    commit_as_somebody(live, "main", **{"deployments.json": "{}"})
+    done = live.gitcellar("reconcile", "--repo", live.url, "--to", target_of(live))
+    assert (done.status, "Edited: deployments.json" in done.err, "Nothing to do" in done.err) == (1, True, False)

@@ -291,7 +291,7 @@ def _report(outcome: Outcome, target: str) -> None:
         say("Nothing to do", f"the branch {proposal.branch} proposes it already")
     elif outcome.commit:
         say("Committed", f"{outcome.commit[:7]} to {target}")
-    elif not outcome.changed:
+    elif not outcome.changed and not outcome.edited:
         say("Nothing to do", f"{target} says already what should run")
 
 
