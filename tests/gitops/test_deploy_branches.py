@@ -13,6 +13,7 @@ from gitcellar.cellar.reading import open_source
 from gitcellar.core.errors import InvalidError
 from gitcellar.gitops.reconciling import Goal, Outcome, reconcile
 from gitcellar.store.deploy_branch import BranchRefusedError, CommitOptions
+from gitcellar.store.git_errors import GitError
 from gitcellar.store.git_identity import Account
 from tests.support.cellars import Bench, copy_bench, make_bench
 from tests.support.people import public_key, sign_as
@@ -154,6 +155,17 @@ def test_a_proposal_that_somebody_committed_to_is_left_to_them(live: Bench) -> N
     assert found.proposal.branch == "gitcellar/main-2"
     assert show(live, "rev-parse", "gitcellar/main") == theirs
     assert not into(live, propose=True).changed
+
+
+def test_a_server_without_push_options_is_told_with_what_to_do(live: Bench) -> None:
+    show(live, "config", "receive.advertisePushOptions", "false")
+    with pytest.raises(GitError) as raised:
+        into(live, commits=CommitOptions(push_options=("merge_request.create",)))
+    assert raised.value.message == "push options are not supported by origin"
+    assert raised.value.exit_code == 4
+    assert raised.value.hint == (
+        "leave out --push-option, or on the server: git config receive.advertisePushOptions true"
+    )
 
 
 def test_a_proposal_goes_with_what_others_committed_to_the_target(live: Bench) -> None:
