@@ -268,6 +268,28 @@ def test_a_merged_proposal_is_not_taken_back(live: Bench) -> None:
     assert into(live, propose=True).proposal is None
 
 
+def test_a_proposal_that_was_squashed_into_the_target_is_not_taken_back(live: Bench) -> None:
+    into(live)
+    live.assign("vit-l/base@0.2", "production", push=True)
+    into(live, propose=True)
+    squashed = show(live, "commit-tree", "gitcellar/main^{tree}", "-p", "main", "-m", "Squash")
+    show(live, "update-ref", "refs/heads/main", squashed)
+    assert into(live, propose=True).proposal is None
+
+
+def test_a_proposal_of_a_file_that_is_not_wanted_any_more_is_taken_back(live: Bench) -> None:
+    into(live, form="kserve")
+    before = show(live, "rev-parse", "main^{tree}")
+    live.assign("vit-l/base@0.2", "staging", push=True)
+    assert into(live, form="kserve", propose=True).changed
+    git(live.remote, "update-ref", "-d", "refs/tags/vit-l/base#staging#2")
+    git(live.remote, "update-ref", "-d", "refs/gitcellar/vit-l/base@tip")
+    taken = into(live, form="kserve", propose=True).proposal
+    assert taken is not None
+    assert (taken.branch, taken.taken_back) == ("gitcellar/main", True)
+    assert show(live, "rev-parse", "gitcellar/main^{tree}") == before
+
+
 def test_where_every_name_is_taken_the_error_says_what_to_delete(live: Bench) -> None:
     into(live)
     live.assign("vit-l/base@0.2", "production", push=True)
