@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +27,7 @@ from gitcellar.gitops.desired import advance
 from gitcellar.gitops.edits import hold_edited
 from gitcellar.gitops.identity import identify
 from gitcellar.gitops.rendering import Rendering, name_form, render
-from gitcellar.store.deploy_branch import Branch, CommitOptions, Proposal, opened_branch
+from gitcellar.store.deploy_branch import Branch, CommitOptions, Proposal, ReadFiles, opened_branch
 from gitcellar.store.deploy_folder import Folder
 from gitcellar.store.git_remote import RefSource
 
@@ -75,7 +76,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What a target holds, what it should, and the files that differ. `holds` are all of its files afterwards."""
+    """What a target holds, what it should, and the files that differ."""
 
     before: Reconciled
     after: Reconciled
@@ -83,7 +84,6 @@ class _Work:
     writes: Mapping[str, bytes]
     removed: tuple[str, ...]
     edited: tuple[str, ...]
-    holds: Mapping[str, bytes]
 
     @property
     def idle(self) -> bool:
@@ -133,11 +133,21 @@ class _Reconciling:
 
     def propose(self, branch: Branch, work: _Work) -> Outcome:
         """Propose what differs; where nothing does, take back what was proposed before."""
-        state = branch.read([STATE_FILE]) if work.idle else {STATE_FILE: format_reconciled(work.after)}
+        state = {} if work.idle else {STATE_FILE: format_reconciled(work.after)}
         message = "Take back what was proposed\n" if work.idle else _explain(work)
-        proposal = branch.propose({**work.holds, **state}, work.removed, message)
+        find_own_paths = partial(self.find_own_paths, work)
+        proposal = branch.propose({**work.writes, **state}, work.removed, message, find_own_paths)
         commit = proposal.commit if proposal else None
         return replace(self.tell(work), changed=commit is not None, commit=commit, proposal=proposal)
+
+    def find_own_paths(self, work: _Work, read: ReadFiles) -> frozenset[str]:
+        """The files that a proposal may change: its deployments are rendered, as its list of files may be forged."""
+        own = {STATE_FILE, *work.before.files, *work.writes}
+        try:
+            proposed = parse_reconciled(read([STATE_FILE]).get(STATE_FILE))
+            return frozenset((*own, *self.draw(proposed.deployments.values()).files))
+        except InvalidError:
+            return frozenset(own)
 
     def into_folder(self, folder: Folder) -> Outcome:
         work = self.compare(folder)
@@ -183,7 +193,6 @@ class _Reconciling:
             {path: content for path, content in wanted.items() if there.get(path) != content},
             tuple(path for path in before.files if path not in drawn.files and path in there and path not in left),
             edited,
-            {**there, **wanted},
         )
 
     def plan(self, before: Reconciled) -> tuple[Reconciled, tuple[Step, ...]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 from gitcellar.core.errors import NO, CellarError, InvalidError, LostRaceError
 from gitcellar.store.git import GitRepository, RefUpdate
@@ -17,8 +19,11 @@ from gitcellar.store.signatures import SigningKey, sign
 
 _OURS = Account("gitcellar", "gitcellar@localhost")
 _PROPOSALS = "gitcellar/"
-# The tree of a commit that gitcellar proposed: a commit without it, or of another tree, is somebody else's.
+_MOST_PROPOSALS = 20
+# The tree of a commit that gitcellar proposed. Without it, or with another one, a commit is somebody else's. With it a
+# commit is not ours yet, as anybody can write it: its files are compared as well.
 _OWN_TREE = "Proposed-Tree"
+_WHOLE_HISTORY = 2**31 - 1  # git-fetch-pack(1): this depth is infinite
 _MOMENT = 0.3  # seconds, after which the winner of a race for the ref's lock has moved the ref
 
 
@@ -49,6 +54,14 @@ class Proposal:
     taken_back: bool = False
 
 
+# What an open proposal is: merged into the target already; what would be proposed now; an older proposal of ours, that
+# may be followed; or somebody else's.
+_Status = Literal["merged", "settled", "own", "theirs"]
+ReadFiles = Callable[[Iterable[str]], Mapping[str, bytes]]
+# Given how to read the files of a proposal: the paths that a proposal of gitcellar may change.
+FindOwnPaths = Callable[[ReadFiles], frozenset[str]]
+
+
 class Branch:
     """The newest commit of a remote's branch, in a throw-away repository."""
 
@@ -71,37 +84,86 @@ class Branch:
         self._push(self._name, self.head, commit, self._options.push_options)
         return commit
 
-    def propose(self, files: Mapping[str, bytes], removed: Sequence[str], message: str) -> Proposal | None:
-        """Commit to a branch `gitcellar/NAME`, for somebody to merge, so that the files are these and no others.
+    def propose(
+        self, files: Mapping[str, bytes], removed: Iterable[str], message: str, find_own_paths: FindOwnPaths
+    ) -> Proposal | None:
+        """Commit changed files to a branch `gitcellar/NAME`, for somebody to merge.
 
-        A newer change follows the older one on that branch, and where the files are so by now an open proposal is
-        taken back. None where there is nothing to propose or to take back. Raise what `commit` raises.
+        A newer change follows the older one on that branch, and where nothing differs any more an open proposal is
+        taken back. None where there is nothing to propose or to take back. Raise what `commit` raises, and InvalidError
+        where no name is free.
         """
-        name, proposed = self._find_proposal()
-        paths = [*files, *removed]
-        there = self.read(paths)
-        wanted = there != files
-        if proposed is None and not wanted:
+        tree = self._write_tree(files, removed)
+        wanted = tree != self._write_tree({}, ())
+        heads = self._fetch_proposals()
+        opened = {name: self._judge(commit, tree, find_own_paths) for name, commit in heads.items()}
+        settled = _find_first(opened, "settled")
+        if wanted and settled is not None:
+            return Proposal(settled, None)
+        name = _find_first(opened, "own", "merged") if wanted else _find_first(opened, "own")
+        if name is None and not wanted:
             return None
-        if proposed is not None and self._repository.read_blobs(proposed, paths) == files:
-            return Proposal(name, None) if wanted else None
-        changed = {path: content for path, content in files.items() if there.get(path) != content}
-        tree = self._write_tree(changed, [path for path in removed if path in there])
+        name = name or self._find_free_name(heads)
+        proposed = heads.get(name)
         parents = list(dict.fromkeys(commit for commit in (proposed, self.head) if commit))
         commit = self._write_commit(tree, parents, f"{message}\n{_OWN_TREE}: {tree}\n")
         # A host shall open a merge request for a change, and none for taking one back.
         self._push(name, proposed, commit, self._options.push_options if wanted else ())
         return Proposal(name, commit, taken_back=not wanted)
 
-    def _find_proposal(self) -> tuple[str, str | None]:
-        """The branch to propose on, and its commit. One that others committed to is theirs: the next one is taken."""
-        name, number = f"{_PROPOSALS}{self._name}", 1
-        while (head := _fetch_head(self._repository, name)) and not self._is_own(head):
-            number += 1
-            name = f"{_PROPOSALS}{self._name}-{number}"
-        return name, head
+    def _list_names(self) -> list[str]:
+        first = f"{_PROPOSALS}{self._name}"
+        return [first, *(f"{first}-{number}" for number in range(2, _MOST_PROPOSALS + 1))]
 
-    def _is_own(self, commit: str) -> bool:
+    def _find_free_name(self, heads: Collection[str]) -> str:
+        names = self._list_names()
+        free = next((name for name in names if name not in heads), None)
+        if free is None:
+            message = f"all branches from {names[0]} to {names[-1]} hold commits of somebody else"
+            raise InvalidError(message, hint=f"delete those that are not needed: git push URL --delete {names[0]}")
+        return free
+
+    def _fetch_proposals(self) -> dict[str, str]:
+        """The newest commits of the branches to propose on, with the history that `_judge` asks for."""
+        refs = {f"refs/heads/{name}": name for name in self._list_names()}
+        there = list(self._repository.list_remote_refs("origin", list(refs)))
+        if not there:
+            return {}
+        # With their parents: an honest proposal has the target's commit among them.
+        self._repository.fetch("origin", [f"{ref}:{ref}" for ref in there], depth=2)
+        found = self._repository.find_refs(there)
+        if self.head and any(self._find_merge_bases(commit) != [self.head] for commit in found.values()):
+            # The target moved on, or a proposal is another's: which it is can be told by the history only.
+            refspecs = [f"refs/heads/{self._name}", *there]
+            self._repository.fetch("origin", refspecs, depth=_WHOLE_HISTORY, blobs=False)
+        return {refs[ref]: found[ref] for ref in there}
+
+    def _judge(self, commit: str, tree: str, find_own_paths: FindOwnPaths) -> _Status:
+        """What an open proposal is, by its files: its message can only make it somebody else's."""
+        base = self._find_base(commit)
+        if base == commit:
+            return "merged" if self._names_its_tree(commit) else "theirs"
+        own_paths = find_own_paths(partial(self._repository.read_blobs, commit))
+        if not own_paths.issuperset(self._list_differing(base, commit)):
+            return "theirs"
+        if own_paths.isdisjoint(self._list_differing(commit, tree)):
+            return "settled"
+        return "own" if self._names_its_tree(commit) else "theirs"
+
+    def _find_base(self, commit: str) -> str:
+        """What a merge of the commit into the target begins from; the empty tree where that is not one commit."""
+        bases = self._find_merge_bases(commit)
+        return bases[0] if len(bases) == 1 else self._repository._bytes("mktree", stdin=b"").decode().strip()
+
+    def _find_merge_bases(self, commit: str) -> list[str]:
+        if self.head is None:
+            return []
+        return self._repository._text("merge-base", "--all", self.head, commit, allow=(0, 1)).split()
+
+    def _list_differing(self, one: str, other: str) -> list[str]:
+        return self._repository._text("diff-tree", "-r", "-z", "--name-only", one, other, "--").split("\0")[:-1]
+
+    def _names_its_tree(self, commit: str) -> bool:
         form = f"--format=%T%x00%(trailers:key={_OWN_TREE},valueonly,separator=%x2C)"
         tree, _, said = self._repository._text("log", "-1", form, commit, "--").strip().partition("\0")
         return tree == said
@@ -162,6 +224,10 @@ def opened_branch(url: str, name: str, options: CommitOptions) -> Iterator[Branc
         except GitError as error:
             raise InvalidError(f"{name!r} is no branch") from error
         yield Branch(repository, name, _fetch_head(repository, name), options)
+
+
+def _find_first(opened: Mapping[str, _Status], *statuses: _Status) -> str | None:
+    return next((name for name, status in opened.items() if status in statuses), None)
 
 
 def _fetch_head(repository: GitRepository, name: str) -> str | None:

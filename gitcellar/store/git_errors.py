@@ -77,6 +77,12 @@ def explain_remote_failure(error: GitError, remote: str) -> GitError:
             "the host is not known to ssh:",
             "ssh HOST, and compare its key",
         ),
+        (
+            GitError,
+            "does not support push options",
+            "push options are not supported by",
+            "leave out --push-option, or on the server: git config receive.advertisePushOptions true",
+        ),
         (GitError, "Connection refused", "nothing answers at", "is the server up?"),
     )
     for kind, sign, message, hint in reasons:

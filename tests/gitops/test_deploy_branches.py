@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 
 from gitcellar.cellar.reading import open_source
+from gitcellar.core.deployments import STATE_FILE
 from gitcellar.core.errors import InvalidError
 from gitcellar.gitops.reconciling import Goal, Outcome, reconcile
 from gitcellar.store.deploy_branch import BranchRefusedError, CommitOptions
+from gitcellar.store.git_errors import GitError
 from gitcellar.store.git_identity import Account
 from tests.support.cellars import Bench, copy_bench, make_bench
 from tests.support.people import public_key, sign_as
@@ -70,6 +73,19 @@ def commit_as_somebody(bench: Bench, branch: str, **files: str) -> str:
     git(clone, "add", "-A")
     git(clone, "commit", "-q", "-m", "mine")
     git(clone, "push", "-q", "origin", branch)
+    return git(clone, "rev-parse", "HEAD")
+
+
+def forge(bench: Bench, branch: str, *, begin: str, **files: str) -> str:
+    """Somebody commits files to a branch, with the trailer that gitcellar writes."""
+    clone = bench.folder / f"clone-{len(list(bench.folder.iterdir()))}"
+    git(bench.folder, "clone", "-q", "deploy.git", str(clone))
+    git(clone, "checkout", "-q", "--detach", f"origin/{begin}")
+    for name, content in files.items():
+        (clone / name).write_text(content)
+    git(clone, "add", "-A")
+    git(clone, "commit", "-q", "-m", f"change\n\nProposed-Tree: {git(clone, 'write-tree')}")
+    git(clone, "push", "-q", "origin", f"HEAD:refs/heads/{branch}")
     return git(clone, "rev-parse", "HEAD")
 
 
@@ -154,6 +170,154 @@ def test_a_proposal_that_somebody_committed_to_is_left_to_them(live: Bench) -> N
     assert found.proposal.branch == "gitcellar/main-2"
     assert show(live, "rev-parse", "gitcellar/main") == theirs
     assert not into(live, propose=True).changed
+
+
+FORGERIES = {
+    "on our proposal": "gitcellar/main",
+    "on the target": "main",
+}
+
+
+@pytest.mark.parametrize("begin", FORGERIES.values(), ids=FORGERIES)
+def test_a_proposal_with_a_forged_trailer_is_left_to_its_author(live: Bench, begin: str) -> None:
+    into(live)
+    live.assign("vit-l/base@0.2", "production", push=True)
+    into(live, propose=True)
+    wanted = show(live, "rev-parse", "gitcellar/main^{tree}")
+    state = show(live, "show", "gitcellar/main:deployments.json") + "\n"
+    show(live, "update-ref", "refs/heads/held", begin)
+    show(live, "update-ref", "-d", "refs/heads/gitcellar/main")
+    theirs = forge(live, "gitcellar/main", begin="held", **{"backdoor.yaml": "evil", "deployments.json": state})
+    found = into(live, propose=True).proposal
+    assert found is not None
+    assert (found.branch, found.commit is None) == ("gitcellar/main-2", False)
+    assert show(live, "rev-parse", "gitcellar/main") == theirs
+    assert show(live, "rev-parse", "gitcellar/main-2^{tree}") == wanted
+    assert not into(live, propose=True).changed
+
+
+def test_a_forged_proposal_that_says_a_file_is_ours_is_left_to_its_author(live: Bench) -> None:
+    into(live)
+    live.assign("vit-l/base@0.2", "production", push=True)
+    into(live, propose=True)
+    state = json.loads(show(live, "show", f"gitcellar/main:{STATE_FILE}"))
+    state["files"]["backdoor.yaml"] = hashlib.sha256(b"evil").hexdigest()
+    files = {"backdoor.yaml": "evil", STATE_FILE: json.dumps(state)}
+    forge(live, "gitcellar/main", begin="gitcellar/main", **files)
+    found = into(live, propose=True).proposal
+    assert found is not None
+    assert found.branch == "gitcellar/main-2"
+
+
+def test_a_forged_proposal_that_would_revert_the_target_is_left_to_its_author(live: Bench) -> None:
+    show(live, "config", "uploadpack.allowFilter", "true")
+    into(live)
+    live.assign("vit-l/base@0.2", "production", push=True)
+    into(live, propose=True)
+    older = show(live, "rev-parse", "main")
+    tree = show(live, "rev-parse", "gitcellar/main^{tree}")
+    newer = commit_as_somebody(live, "main", note="mine")
+    # By its tree it is our change of the older commit; by its history a merge begins from the newer one.
+    message = f"change\n\nProposed-Tree: {tree}"
+    between = show(live, "commit-tree", tree, "-p", newer, "-m", message)
+    forged = show(live, "commit-tree", tree, "-p", between, "-p", older, "-m", message)
+    show(live, "update-ref", "refs/heads/gitcellar/main", forged)
+    found = into(live, propose=True).proposal
+    assert found is not None
+    assert found.branch == "gitcellar/main-2"
+    assert show(live, "show", "gitcellar/main-2:note") == "mine"
+
+
+def test_a_proposal_with_other_deployments_than_ours_is_not_believed(live: Bench) -> None:
+    into(live)
+    live.assign("vit-l/base@0.2", "production", push=True)
+    into(live, propose=True)
+    wanted = show(live, "rev-parse", "gitcellar/main^{tree}")
+    forge(live, "gitcellar/main", begin="gitcellar/main", **{"deployments.json": "{}"})
+    assert into(live, propose=True).changed
+    assert show(live, "rev-parse", "gitcellar/main^{tree}") == wanted
+
+
+def test_a_change_that_removes_a_file_is_proposed_once(live: Bench) -> None:
+    into(live, form="kserve")
+    live.gitcellar("unassign", MODEL, "production", "--push")
+    assert into(live, form="kserve", propose=True).changed
+    assert show(live, "ls-tree", "-r", "--name-only", "gitcellar/main") == STATE_FILE
+    assert not into(live, form="kserve", propose=True).changed
+
+
+def test_a_proposal_that_was_merged_and_reverted_is_made_again(live: Bench) -> None:
+    into(live)
+    live.assign("vit-l/base@0.2", "production", push=True)
+    into(live, propose=True)
+    merged = show(live, "rev-parse", "gitcellar/main")
+    reverted = show(live, "commit-tree", "main^{tree}", "-p", merged, "-m", "Revert")
+    show(live, "update-ref", "refs/heads/main", reverted)
+    again = into(live, propose=True)
+    assert again.changed
+    assert show(live, "rev-parse", "gitcellar/main^2") == reverted
+
+
+def test_a_merged_proposal_is_not_taken_back(live: Bench) -> None:
+    into(live)
+    live.assign("vit-l/base@0.2", "production", push=True)
+    into(live, propose=True)
+    show(live, "update-ref", "refs/heads/main", "gitcellar/main")
+    live.assign("vit-l/base@0.1", "production", push=True)
+    into(live)
+    assert into(live, propose=True).proposal is None
+
+
+def test_a_proposal_that_was_squashed_into_the_target_is_not_taken_back(live: Bench) -> None:
+    into(live)
+    live.assign("vit-l/base@0.2", "production", push=True)
+    into(live, propose=True)
+    squashed = show(live, "commit-tree", "gitcellar/main^{tree}", "-p", "main", "-m", "Squash")
+    show(live, "update-ref", "refs/heads/main", squashed)
+    assert into(live, propose=True).proposal is None
+
+
+def test_a_proposal_of_a_file_that_is_not_wanted_any_more_is_taken_back(live: Bench) -> None:
+    into(live, form="kserve")
+    before = show(live, "rev-parse", "main^{tree}")
+    live.assign("vit-l/base@0.2", "staging", push=True)
+    assert into(live, form="kserve", propose=True).changed
+    git(live.remote, "update-ref", "-d", "refs/tags/vit-l/base#staging#2")
+    git(live.remote, "update-ref", "-d", "refs/gitcellar/vit-l/base@tip")
+    taken = into(live, form="kserve", propose=True).proposal
+    assert taken is not None
+    assert (taken.branch, taken.taken_back) == ("gitcellar/main", True)
+    assert show(live, "rev-parse", "gitcellar/main^{tree}") == before
+
+
+def test_where_every_name_is_taken_the_error_says_what_to_delete(live: Bench) -> None:
+    into(live)
+    live.assign("vit-l/base@0.2", "production", push=True)
+    theirs = commit_as_somebody(live, "main", note="mine")
+    names = ["gitcellar/main", *(f"gitcellar/main-{number}" for number in range(2, 21))]
+    for name in names:
+        show(live, "update-ref", f"refs/heads/{name}", theirs)
+    with pytest.raises(InvalidError) as raised:
+        into(live, propose=True)
+    assert raised.value.message == (
+        "all branches from gitcellar/main to gitcellar/main-20 hold commits of somebody else"
+    )
+    assert raised.value.hint == "delete those that are not needed: git push URL --delete gitcellar/main"
+    show(live, "update-ref", "-d", "refs/heads/gitcellar/main-7")
+    found = into(live, propose=True).proposal
+    assert found is not None
+    assert found.branch == "gitcellar/main-7"
+
+
+def test_a_server_without_push_options_is_told_with_what_to_do(live: Bench) -> None:
+    show(live, "config", "receive.advertisePushOptions", "false")
+    with pytest.raises(GitError) as raised:
+        into(live, commits=CommitOptions(push_options=("merge_request.create",)))
+    assert raised.value.message == "push options are not supported by origin"
+    assert raised.value.exit_code == 4
+    assert raised.value.hint == (
+        "leave out --push-option, or on the server: git config receive.advertisePushOptions true"
+    )
 
 
 def test_a_proposal_goes_with_what_others_committed_to_the_target(live: Bench) -> None:
