@@ -848,11 +848,11 @@ TENSORS = {"a": {"dtype": "int33"}, "c": {"dtype": "bfloat16"}}
 WORDS: dict[str, tuple[dict[str, Any], list[tuple[str, str | None]]]] = {
     "a dtype that is misspelled": (
         {"inputs": TENSORS},
-        [("contract.inputs.a.dtype: 'int33' is no dtype that gitcellar knows", "did you mean int32")],
+        [("contract.inputs.a.dtype: 'int33' is no known dtype", "did you mean int32")],
     ),
     "a dtype of somewhere else": (
         {"outputs": {"y": {"dtype": "quux"}}},
-        [("contract.outputs.y.dtype: 'quux' is no dtype that gitcellar knows", None)],
+        [("contract.outputs.y.dtype: 'quux' is no known dtype", None)],
     ),
     "a column that is no input": (
         {"inputs": {"aa": {"dtype": "string"}, "c": {"dtype": "bool"}}, "columns": ["c", "ab"]},

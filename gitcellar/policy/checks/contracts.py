@@ -43,8 +43,8 @@ C004 = Rule(
     "C004",
     "a contract names dtypes and columns that are known",
     """A misspelled dtype, such as int33, is promised to applications until the next X. Any word may stand there, for a
-server may have names of its own; gitcellar knows those of NumPy and ONNX (float32, bfloat16, int64, bool, complex64,
-string, …). Where some of the `columns:` are inputs by name, the others are as well.
+server may have names of its own; those of NumPy and ONNX (float32, bfloat16, int64, bool, complex64,
+string, …) are known. Where some of the `columns:` are inputs by name, the others are as well.
 
 What to do: mend the contract, or say `rules: {C004: off}` in gitcellar.yaml.""",
     severity="warning",
@@ -100,7 +100,7 @@ def check_words(declared: Declaration) -> Iterable[Violation]:
     for kind, tensors in (("inputs", contract.inputs), ("outputs", contract.outputs)):
         for name, tensor in tensors.items():
             if tensor.dtype not in KNOWN:
-                message = f"contract.{kind}.{name}.dtype: {tensor.dtype!r} is no dtype that gitcellar knows"
+                message = f"contract.{kind}.{name}.dtype: {tensor.dtype!r} is no known dtype"
                 yield _at(declared, message, hint=did_you_mean(tensor.dtype, KNOWN))
     strange = [column for column in contract.columns if column not in contract.inputs]
     # Without one that is, the table is a single input, and its columns are no inputs.
