@@ -20,7 +20,7 @@ from gitcellar.cellar.writing import Options, Outcome
 from gitcellar.core.errors import NotFoundError
 from gitcellar.core.events import DetailedEvent
 from gitcellar.core.names import ModelName, parse_model_name
-from gitcellar.core.references import Reference, find_referenced, parse_reference
+from gitcellar.core.references import Reference, find_referenced
 from gitcellar.core.state import ModelState, VersionState
 from gitcellar.core.versions import parse_version
 from gitcellar.policy.judge import Verdict
@@ -58,7 +58,8 @@ class Cellar:
 
     def version(self, reference: str) -> Version:
         """The version that REF means: `MODEL@1.2.3`, `MODEL@latest`, `MODEL#production`. Raise NotFoundError."""
-        return self[parse_reference(reference).model.text]._version(parse_reference(reference))
+        meant = reading.read_reference(self._source, reference)
+        return self[meant.model.text]._version(meant)
 
     def history(self) -> list[DetailedEvent]:
         """All events of all models, the newest first."""

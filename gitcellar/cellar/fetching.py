@@ -27,12 +27,14 @@ class DivergedError(CellarError):
 class Moved:
     """What a push or fetch did: the tags that are new there or here, and how many objects of checkpoints.
 
-    `lost` are tags that the remote's chain leads to and that it has no more.
+    `tips` are the models of which a fetch brought the tip or moved it. `lost` are tags that the remote's chain leads to
+    and that it has no more.
     """
 
     tags: tuple[str, ...]
     checkpoints: int
     lost: tuple[str, ...] = ()
+    tips: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +84,15 @@ def fetch_models(
 
 
 def fetch_all(repository: GitRepository, remote: str, models: Sequence[ModelName]) -> Moved:
-    """Bring tags and tips here, of some models or, of none named, of all. Return the tags that are new."""
+    """Bring tags and tips here, of some models or, of none named, of all. Return the tags and tips that are new."""
+    tips = repository.list_ref_ids(TIPS)
     before = {event.tag for events in parse_listing(repository.list_tags()).values() for event in events}
     lost = fetch_models(repository, remote, models or None).lost
     after = {event.tag for events in parse_listing(repository.list_tags()).values() for event in events}
     gone = tuple(update.ref.removeprefix("refs/tags/") for updates in lost.values() for update in updates)
-    return Moved(tuple(sorted(after - before)), 0, gone)
+    moved = repository.list_ref_ids(TIPS).items() - tips.items()
+    models_moved = sorted(ref.removeprefix(TIPS).removesuffix("@tip") for ref, _ in moved if ref.endswith("@tip"))
+    return Moved(tuple(sorted(after - before)), 0, gone, tuple(models_moved))
 
 
 def settle_tip(repository: GitRepository, remote: str, model: ModelName, tips: Tips) -> Tips:

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gitcellar.core.digests import Digest
-from gitcellar.core.errors import CellarError, NotFoundError, did_you_mean
+from gitcellar.core.errors import CellarError, InvalidError, NotFoundError, did_you_mean
 from gitcellar.core.events import DetailedEvent, Details, Event
 from gitcellar.core.lineage import find_checkpoint
 from gitcellar.core.names import ModelName
-from gitcellar.core.references import Reference, find_referenced
+from gitcellar.core.references import NoVersionError, Reference, find_referenced, parse_reference
 from gitcellar.core.state import ModelState, VersionState, fold_events, order_events
 from gitcellar.core.tags import model_patterns, parse_listing
 from gitcellar.core.trailers import parse_message
@@ -73,6 +73,20 @@ def read_past(source: RefSource, model: ModelName | None, at: int) -> list[Model
         if events or model:
             found.append(fold_events(state.name, events))
     return found
+
+
+def read_reference(source: RefSource, text: str) -> Reference:
+    """What a person means by REF. Raise InvalidError for what is none, with references that are there.
+
+    Raise NotFoundError, with the nearest names, for the bare name of a model that is not there.
+    """
+    try:
+        return parse_reference(text)
+    except NoVersionError as error:
+        state = read_model(source, error.model)
+        known = [f"{state.name}@{state.latest}"] if state.latest else []
+        known += [f"{state.name}#{stage}" for stage in sorted(state.stages)]
+        raise InvalidError(error.message, hint=f"say which: {', '.join(known)}" if known else error.hint) from error
 
 
 def unknown_model(source: RefSource, model: ModelName) -> CellarError:

@@ -195,10 +195,14 @@ class GetDocument(TypedDict):
 
 
 class MoveDocument(TypedDict):
-    """`gitcellar push --json` and `gitcellar fetch --json`. `checkpoints` counts objects that were new there."""
+    """`gitcellar push --json` and `gitcellar fetch --json`. `checkpoints` counts objects that were new there.
+
+    `tips` are the models of which a fetch brought the tip.
+    """
 
     schema: int
     tags: list[str]
+    tips: list[str]
     checkpoints: int
 
 

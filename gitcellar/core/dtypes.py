@@ -39,6 +39,8 @@ _FLOATING: Mapping[str, _Floating] = {
     "float64": _Floating(53, 1023, -1074),
 }
 _COMPLEX = {"complex64": "float32", "complex128": "float64"}
+# Those that have a meaning here; a manifest may name any other.
+KNOWN: tuple[str, ...] = (*_WHOLE, *_FLOATING, *_COMPLEX, "string", "bytes", "datetime64")
 
 
 def is_lossless(old: str, new: str) -> bool:

@@ -15,6 +15,14 @@ from gitcellar.core.versions import Version, find_line, parse_version
 LATEST = "latest"
 
 
+class NoVersionError(InvalidError):
+    """A text that names a model, and none of its versions."""
+
+    def __init__(self, text: str, model: ModelName) -> None:
+        super().__init__(f"{text!r} names no version", hint=f"say which: {model}@{LATEST}, @VERSION or #STAGE")
+        self.text, self.model = text, model
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """A model, and which of its versions is meant: exactly one of the other fields is set."""
@@ -33,9 +41,7 @@ def parse_reference(text: str) -> Reference:
         name, sign, rest = text.removeprefix("refs/tags/").partition("#")
     model = parse_model_name(name.replace("=", ":"))
     if not rest:
-        raise InvalidError(
-            f"{text!r} names no version", hint=f"say which: {model}@latest, {model}@1.2 or {model}#production"
-        )
+        raise NoVersionError(text, model)
     named = find_tag_name(model.in_tag + sign + rest)
     if named is not None and named.fact.counter:
         return Reference(model, tag=model.in_tag + sign + rest)

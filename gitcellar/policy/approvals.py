@@ -103,11 +103,17 @@ def _find_without_right(attested: Attested, hearing: Hearing) -> str | None:
     opened = stage.break_glass if stage else None
     if claim.kind == BYPASSED and not (opened and rules.people.fits(principal, opened.by)):
         return f"breaks the glass of {claim.about}, which {principal} may not"
-    author = hearing.author.principal if hearing.author else None
-    excludes = stage is not None and stage.approvals is not None and AUTHOR in stage.approvals.excluded
-    if claim.kind == APPROVED and excludes and author is not None and principal == author:
-        return f"was given by {author}, who registered the version"
+    if is_own_approval(attested, hearing):
+        return f"was given by {principal}, who registered the version"
     return None
+
+
+def is_own_approval(attested: Attested, hearing: Hearing) -> bool:
+    """Whether the author approves the version for a stage where the author's approval does not count."""
+    stage = hearing.rules.stages.get(attested.claim.about)
+    excludes = stage is not None and stage.approvals is not None and AUTHOR in stage.approvals.excluded
+    author = hearing.author.principal if hearing.author else None
+    return attested.claim.kind == APPROVED and excludes and author is not None and attested.signer.principal == author
 
 
 def count_approvals(stage: str, wanted: Approvals, hearing: Hearing) -> Tally:

@@ -33,7 +33,7 @@ _ACT_CHECKS = (
     *authority.ACT_CHECKS,
 )
 _REF_CHECKS = (*names.REF_CHECKS, *versions.REF_CHECKS, *authority.REF_CHECKS)
-_DECLARATION_CHECKS = (*lineage.DECLARATION_CHECKS, *metadata.DECLARATION_CHECKS)
+_DECLARATION_CHECKS = (*contracts.DECLARATION_CHECKS, *lineage.DECLARATION_CHECKS, *metadata.DECLARATION_CHECKS)
 RULES: tuple[Rule, ...] = tuple(
     sorted(
         {

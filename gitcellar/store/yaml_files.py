@@ -5,9 +5,12 @@ Of the YAML libraries ruamel.yaml alone writes back what it did not change.
 
 from __future__ import annotations
 
+import copy
 import io
 import os
+import re
 import tempfile
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -48,16 +51,15 @@ def merge_entry(path: Path, keys: tuple[str, ...], entry: Mapping[str, Any]) -> 
     """Set the keys of `entry` in the mapping at `keys` of a YAML file, and leave all else as it was written."""
     from ruamel.yaml.comments import CommentedMap
 
-    def merge(document: Any) -> None:
-        place = document
-        for key in keys:
-            if not isinstance(place.get(key), Mapping):
-                place[key] = CommentedMap()
-            place = place[key]
-        for key, value in entry.items():
-            place[key] = value
-
-    _edit_file(path, merge)
+    text, document = _load(path)
+    place = document
+    for key in keys:
+        if not isinstance(place.get(key), Mapping):
+            place[key] = CommentedMap()
+        place = place[key]
+    for key, value in entry.items():
+        place[key] = value
+    write_file(path, _dump(text, document).encode())
 
 
 def replace_items(
@@ -65,49 +67,125 @@ def replace_items(
 ) -> None:
     """Put what `change` makes of the list at the top-level `key` of a YAML file in its place; an empty one goes.
 
-    Nothing is written where `check` raises on the new content.
+    Every line outside the items that change stays byte by byte, but for a file or a list in flow style. Nothing is
+    written where `check` raises on the new content.
     """
-
-    def replace(document: Any) -> None:
-        found = document.get(key)
-        items = change(list(found or []))
-        if not items:
+    text, document = _load(path)
+    found = document.get(key)
+    items = list(found or [])
+    before = copy.deepcopy(items)
+    after = change(items)
+    written = _edit_lines(text, key, list(zip(items, before, strict=True)), after)
+    if written is None:
+        if not after:
             document.pop(key, None)
         elif found is None:
-            document[key] = items
+            document[key] = after
         else:
             # The list itself stays, for its comments are on it.
-            found[:] = items
+            found[:] = after
+        written = _dump(text, document)
+    if text and not text.endswith("\n"):
+        # So that a list that was added and is taken out again leaves the same bytes.
+        written = written.removesuffix("\n")
+    check(written.encode())
+    write_file(path, written.encode())
 
-    _edit_file(path, replace, check)
 
-
-def _edit_file(
-    path: Path, change: Callable[[Any], None], check: Callable[[bytes], object] = lambda content: None
-) -> None:
+def _load(path: Path) -> tuple[str, Any]:
+    """The text of a YAML file, and the mapping in it."""
     from ruamel.yaml.comments import CommentedMap
     from ruamel.yaml.error import MarkedYAMLError
 
     content = read_file(path)
     parse_document(content, path.name)  # its limits come before a second parser's trust
-    yaml = _make_editor()
     try:
-        document = yaml.load(content.decode()) if content.strip() else None
+        document = _make_editor().load(content.decode()) if content.strip() else None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         hint = "write that line without tabs or other rarities, then try again"
         raise InvalidError(f"{path.name}:{line}: not YAML 1.2: {error.problem}", hint=hint) from error
+    return content.decode(), document or CommentedMap()
+
+
+def _dump(text: str, document: Any) -> str:
     lead = ""
-    if not document:
+    if _is_empty(text):
         # Comments have no mapping that they could belong to, so they are put back in front.
-        lead = "".join(line for line in content.decode().splitlines(keepends=True) if line.startswith(("#", "\n")))
-        document = CommentedMap()
-    change(document)
+        lead = "".join(line for line in text.splitlines(keepends=True) if line.startswith(("#", "\n")))
     sink = io.StringIO()
-    yaml.dump(document, sink)
-    written = (lead + ("\n" if lead and not lead.endswith("\n") else "") + sink.getvalue()).encode()
-    check(written)
-    write_file(path, written)
+    _make_editor().dump(document, sink)
+    return lead + ("\n" if lead and not lead.endswith("\n") else "") + sink.getvalue()
+
+
+def _is_empty(text: str) -> bool:
+    root = _make_editor().compose(text)
+    return root is None or not root.value
+
+
+def _edit_lines(text: str, key: str, items: list[tuple[Any, Any]], after: list[Any]) -> str | None:
+    """The text with the lines of those items alone changed; None where they do not stand on lines of their own.
+
+    ruamel.yaml counts every comment that follows a value to that value, and drops or moves it with the value.
+    """
+    root = _make_editor().compose(text)
+    if root is not None and (root.flow_style or not root.value):
+        return None
+    nodes = next((each for each in root.value if each[0].value == key), None) if root is not None else None
+    if nodes is None:
+        return f"{_end_line(text)}{key}:\n{_write_items(after, 2)}"
+    if not after:
+        start, end = _span_lines(text, *nodes)
+        return text[:start] + text[end:]
+    spans = [] if nodes[1].flow_style else [_span_lines(text, each, each) for each in nodes[1].value]
+    if not spans or any(not re.match(" *- +[^ #]", text[start:end]) for start, end in spans):
+        return None
+    return _join_items(text, spans, items, after)
+
+
+def _join_items(text: str, spans: list[tuple[int, int]], items: list[tuple[Any, Any]], after: list[Any]) -> str:
+    """The text with the items of those spans, each one now and as it was written, replaced by those of `after`."""
+    done = spans[0][0]
+    column = text.index("-", done) - done
+    parts = [text[:done]]
+    for (start, end), (item, written) in zip(spans, items, strict=True):
+        parts.append(text[done:start])
+        if any(item is kept for kept in after):
+            parts.append(text[start:end] if item == written else _rewrite_item(text[start:end], item, column))
+        done = end
+    added = [item for item in after if not any(item is old for old, _ in items)]
+    return (_end_line("".join(parts)) + _write_items(added, column) if added else "".join(parts)) + text[done:]
+
+
+def _end_line(text: str) -> str:
+    return text if not text or text.endswith("\n") else f"{text}\n"
+
+
+def _span_lines(text: str, first: Any, last: Any) -> tuple[int, int]:
+    """Where the first line of one node of ruamel.yaml begins and the last line of another ends."""
+    while last.value and not isinstance(last.value, str) and not last.flow_style:
+        last = last.value[-1][1] if isinstance(last.value[-1], tuple) else last.value[-1]
+    # The end of a block scalar is the line after the empty ones that follow it.
+    end = text.find("\n", len(text[: last.end_mark.index].rstrip()))
+    return text.rfind("\n", 0, first.start_mark.index) + 1, end + 1 or len(text)
+
+
+def _rewrite_item(text: str, item: Mapping[str, Any], column: int) -> str:
+    """The lines of one item with the values of another, and with its own comments."""
+    own = _make_editor().load(text)[0]
+    for name, value in item.items():
+        if isinstance(own.get(name), list):
+            own[name][:] = value
+        else:
+            own[name] = value
+    return _write_items([own], column)
+
+
+def _write_items(items: list[Any], column: int) -> str:
+    sink = io.StringIO()
+    _make_editor().dump({"items": items}, sink)
+    _, _, lines = sink.getvalue().partition("\n")
+    return textwrap.indent(textwrap.dedent(lines), " " * column)
 
 
 class _Word(str):

@@ -15,7 +15,7 @@ from gitcellar.cellar.writing import Options
 from gitcellar.core.claims import APPROVED
 from gitcellar.core.errors import InvalidError
 from gitcellar.core.names import ModelName
-from gitcellar.core.references import parse_reference
+from gitcellar.core.references import Reference, parse_reference
 from gitcellar.policy.judge import RefusedError
 from gitcellar.store.git import GitRepository
 from gitcellar.store.git_identity import Account, Identity
@@ -160,11 +160,46 @@ def test_an_unsigned_registration_has_a_way_into_a_stage_that_asks_for_its_autho
     for command in violation.hint.split(" && "):
         done = run(bench.work, *shlex.split(command))
         assert done.status == 0, (command, done.err)
-    with pytest.raises(RefusedError, match="it was given by ada@example.com, who registered the version"):
+    with pytest.raises(RefusedError, match="it was given by ada@example.com, who registered the version") as own:
         decide(repository, SECOND, APPROVED, "production")
+    hint = "another person approves it: gitcellar approve vit-l/base@1.1 --for production"
+    assert [each.hint for each in own.value.verdict.violations] == [hint]
     sign_as(bench, "ben")
     decide(repository, SECOND, APPROVED, "production")
     assert writing.assign(repository, SECOND, "production").created
+
+
+def test_an_unsigned_version_that_is_not_the_newest_has_a_way_into_a_stage_as_well(tmp_path: Path) -> None:
+    bench = make_bench(tmp_path / "cellar")
+    bench.declare("vit-l/base", "base 1")
+    bench.register("vit-l/base", version="1.0")
+    repository = rule_by(bench, WITHOUT_AUTHOR, key="dee")
+    sign_as(bench, "ada")
+    bench.declare("vit-l/base", "base 2")
+    writing.register(repository, BASE)
+    hint = find_hint(repository, FIRST)
+    again = "gitcellar withdraw vit-l/base@1.0 && gitcellar register vit-l/base --sign"
+    instead = "gitcellar assign vit-l/base@1.1 production"
+    assert hint == f"{instead}; or commit the checkpoint of 1.0 again, then: {again}"
+    sign_as(bench, "ben")
+    decide(repository, SECOND, APPROVED, "production")
+    assert run(bench.work, *shlex.split(instead)).status == 0
+    sign_as(bench, "ada")
+    bench.declare("vit-l/base", "base 1")
+    for command in again.split(" && "):
+        done = run(bench.work, *shlex.split(command))
+        assert done.status == 0, (command, done.err)
+    assert "vit-l/base@1.2" in bench.git("tag", "--list")
+    assert "withdraw" not in find_hint(repository, FIRST)
+
+
+def find_hint(repository: GitRepository, reference: Reference) -> str:
+    """The hint of A010 where a version is assigned to production."""
+    with pytest.raises(RefusedError) as caught:
+        writing.assign(repository, reference, "production")
+    (hint,) = [each.hint for each in caught.value.verdict.violations if each.rule == "A010"]
+    assert hint is not None
+    return hint
 
 
 def test_an_unsigned_registration_is_refused_where_a_stage_asks_for_the_author(made: Bench) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from gitcellar.cellar.policies import UnknownBranchError
 from gitcellar.policy.judge import RefusedError
 from gitcellar.store.git import GitRepository
 from gitcellar.store.git_runner import GitRunner
+from tests.support.asking import ask
 from tests.support.cellars import Bench
 from tests.support.people import write_policy
 from tests.support.processes import git
@@ -100,3 +103,13 @@ def test_assign_push_runs_few_git_processes(stocked: Bench, monkeypatch: pytest.
     run = count_git(monkeypatch)
     stocked.assign(ONE, "production", push=True)
     assert len(run) <= 15, "\n".join(run)
+
+
+def test_a_fetch_into_a_plain_clone_says_that_it_brought_the_tips(stocked: Bench, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", str(stocked.remote), "clone")
+    first, again = (ask(tmp_path / "clone", "fetch") for _ in range(2))
+    assert (first.status, first.out, first.err) == (0, "", "Moved: 0 tags and the tips of 2 models from origin\n")
+    assert again.err == "Nothing to do: everything is up to date from origin\n"
+    git(tmp_path, "clone", "-q", str(stocked.remote), "other")
+    found = json.loads(ask(tmp_path / "other", "fetch", "--json").out)
+    assert (found["tags"], found["tips"]) == ([], ["vit-l/base", "vit-l/projectA"])

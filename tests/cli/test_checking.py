@@ -641,3 +641,11 @@ def test_an_event_that_follows_a_tag_which_is_gone_is_told(guarded: Bench) -> No
     ref = "refs/gitcellar/vit-l/base@tip"
     message = f"{ref}: it is the newest event by the tip, {tip[:12]}, and no tag holds it"
     assert told(guarded, "chain") == [("error", message, hint)]
+
+
+def test_a_misspelled_dtype_is_warned_of_when_it_is_checked_and_registered(bench: Bench) -> None:
+    bench.declare("vit-l/base", "base 1", contract={"inputs": {"a": {"dtype": "int33"}}})
+    for words in (("check",), ("register", "vit-l/base")):
+        said = ask(bench.work, *words)
+        assert said.status == 0
+        assert "C004 vit-l/base: contract.inputs.a.dtype: 'int33' is no known dtype" in said.out + said.err

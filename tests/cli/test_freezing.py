@@ -78,3 +78,14 @@ def test_a_stage_that_no_freeze_names_is_not_lifted(bench: Bench) -> None:
     missed = ask(bench.work, "unfreeze", "**", "stagin")
     assert (missed.status, missed.hint) == (3, "did you mean staging?")
     assert ask(bench.work, "unfreeze", "**", "staging").status == 0
+
+
+def test_freeze_and_unfreeze_leave_the_file_that_init_writes_as_it_was(bench: Bench) -> None:
+    policy = bench.work / "gitcellar.yaml"
+    policy.unlink()
+    assert ask(bench.work, "init").status == 0
+    written = policy.read_bytes()
+    assert ask(bench.work, "freeze", "**", "production", *WHY).status == 0
+    assert policy.read_bytes() != written
+    assert ask(bench.work, "unfreeze", "**").status == 0
+    assert policy.read_bytes() == written

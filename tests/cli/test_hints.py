@@ -230,3 +230,38 @@ def test_where_no_stages_lead_there_no_stage_is_hinted_at(tmp_path: Path) -> Non
         refused = ask(bench.work, "assign", "churn@1.0.0", stage)
         said = f"no stages lead from there to {stage}: see 'from:' of the stages in gitcellar.yaml"
         assert (refused.status, refused.hint) == (1, said)
+
+
+BARE = {
+    "resolve": ("resolve",),
+    "describe": ("describe",),
+    "archive": ("archive",),
+    "withdraw": ("withdraw",),
+    "gate": ("gate", "{}", "production"),
+    "claims": ("claims",),
+    "approve": ("approve", "{}", "--for", "production", "--yes"),
+    "reject": ("reject", "{}", "--for", "production", "--why", "x"),
+    "evaluate": ("evaluate", "{}", "production"),
+    "get": ("get",),
+    "add --base": ("add", "vit-l/projectB", "models/b", "--base", "{}"),
+}
+
+
+@pytest.mark.parametrize("verb", BARE)
+def test_a_bare_name_of_no_model_is_told_as_that(verb: str, stocked: Bench) -> None:
+    assert (said := bare(stocked, verb, "vit-l/projecta")).status == 3
+    assert (said.error, said.hint) == ("there is no model vit-l/projecta", "did you mean vit-l/projectA?")
+
+
+@pytest.mark.parametrize("verb", BARE)
+def test_a_bare_name_of_a_model_is_told_with_references_that_are_there(verb: str, stocked: Bench) -> None:
+    stocked.assign("vit-l/projectA@1.0.1", "staging")
+    assert (said := bare(stocked, verb, "vit-l/projectA")).status == 3
+    assert said.error == "'vit-l/projectA' names no version"
+    assert said.hint == "say which: vit-l/projectA@1.0.1, vit-l/projectA#staging"
+
+
+def bare(bench: Bench, verb: str, name: str) -> Answer:
+    words = BARE[verb] if "{}" in BARE[verb] else (*BARE[verb], "{}")
+    (bench.work / "models" / "b").write_text("b")
+    return ask(bench.work, *(word.format(name) for word in words))

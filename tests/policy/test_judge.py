@@ -858,7 +858,7 @@ def test_what_the_rules_forbid_is_refused_with_its_reason(act: Judged, reasons: 
 
 def test_every_rule_has_a_row_that_is_refused_and_a_page() -> None:
     refused = {reason.split()[0] for _, reasons in REFUSED.values() for reason in reasons}
-    assert refused | {"C002", "S006"} == {rule.id for rule in RULES}  # a warning; tests/policy/test_gates.py
+    assert refused | {"C002", "C004", "S006"} == {rule.id for rule in RULES}  # warnings; tests/policy/test_gates.py
     assert list(RULES) == sorted(RULES, key=lambda rule: ("NVCLMDSA".index(rule.id[0]), rule.id))
     assert all(rule.page and "\n" not in rule.reason and "What to do:" in rule.page for rule in RULES)
 
@@ -868,6 +868,40 @@ def test_x_that_rises_though_nothing_broke_is_warned_of() -> None:
     assert (verdict.ok, [str(found) for found in verdict.warnings]) == (
         True, ["C002 vit-l/base@2.0: its contract breaks nothing of 1.0"],
     )  # fmt: skip
+
+
+TENSORS = {"a": {"dtype": "int33"}, "c": {"dtype": "bfloat16"}}
+WORDS: dict[str, tuple[dict[str, Any], list[tuple[str, str | None]]]] = {
+    "a dtype that is misspelled": (
+        {"inputs": TENSORS},
+        [("contract.inputs.a.dtype: 'int33' is no known dtype", "did you mean int32")],
+    ),
+    "a dtype of somewhere else": (
+        {"outputs": {"y": {"dtype": "quux"}}},
+        [("contract.outputs.y.dtype: 'quux' is no known dtype", None)],
+    ),
+    "a column that is no input": (
+        {"inputs": {"aa": {"dtype": "string"}, "c": {"dtype": "bool"}}, "columns": ["c", "ab"]},
+        [("contract.columns: 'ab' is none of the inputs", None)],
+    ),
+    "columns of one input": ({"inputs": {"table": {"dtype": "float32"}}, "columns": ["a", "b"]}, []),
+    "columns that are inputs": (
+        {"inputs": {"c": {"dtype": "int64"}, "d": {"dtype": "int4"}}, "columns": ["d", "c"]},
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize(("said", "found"), WORDS.values(), ids=WORDS)
+def test_a_word_of_a_contract_that_is_not_known_is_warned_of(
+    said: dict[str, Any], found: list[tuple[str, str | None]]
+) -> None:
+    verdict = verdict_of(promising("0.1", said))
+    assert verdict.ok
+    warned = [(each.rule, each.subject, each.message) for each in verdict.warnings]
+    assert warned == [("C004", "vit-l/base", message) for message, _ in found]
+    for each, (_, hint) in zip(verdict.warnings, found, strict=True):
+        assert each.hint is None if hint is None else (each.hint or "").startswith(hint)
 
 
 @pytest.mark.parametrize("severity", ["error", "warning", "off"])

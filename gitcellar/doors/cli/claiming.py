@@ -19,6 +19,7 @@ from gitcellar.cellar.evaluating import Evaluated
 from gitcellar.cellar.evaluating import evaluate as run_gates
 from gitcellar.cellar.gating import Passage, weigh_passage
 from gitcellar.cellar.policy_changes import approve_policy
+from gitcellar.cellar.reading import read_reference
 from gitcellar.cellar.rows import SCHEMA
 from gitcellar.cellar.verdict_rows import ClaimRow, ClaimsDocument, EvaluateDocument, EvaluatedRow
 from gitcellar.cellar.writing import Options
@@ -26,7 +27,6 @@ from gitcellar.core.claims import APPROVED, REJECTED, Statement
 from gitcellar.core.errors import NO, InvalidError
 from gitcellar.core.events import RATIFIED
 from gitcellar.core.names import parse_stage_name
-from gitcellar.core.references import parse_reference
 from gitcellar.doors.cli.acting import report_act, writer
 from gitcellar.doors.cli.options import as_json, as_plain, find_repository, in_path, reference_argument
 from gitcellar.doors.cli.output import confirm, print_json, print_line, print_plain, print_table, say
@@ -74,7 +74,8 @@ def approve(
         return
     if stage is None:
         raise click.UsageError("say what for: --for STAGE, or --policy")
-    repository, reference = find_repository(context), parse_reference(ref)
+    repository = find_repository(context)
+    reference = read_reference(repository, ref)
     name = parse_stage_name(stage)
     if not yes and not options.dry_run and (as_json or not sys.stdin.isatty()):
         raise click.UsageError("nobody can be asked here: say --yes, or look first with --dry-run")
@@ -105,8 +106,9 @@ def reject(context: click.Context, ref: str, stage: str, role: str | None, optio
     """
     if not options.message:
         raise click.UsageError("say why: --why TEXT")
-    reference, name = parse_reference(ref), parse_stage_name(stage)
-    outcome = claiming.decide(find_repository(context), reference, REJECTED, name, role=role, options=options)
+    repository, name = find_repository(context), parse_stage_name(stage)
+    reference = read_reference(repository, ref)
+    outcome = claiming.decide(repository, reference, REJECTED, name, role=role, options=options)
     report_act(outcome, options, as_json=as_json)
 
 
@@ -124,8 +126,9 @@ def ratify(context: click.Context, ref: str, stage: str, options: Options, as_js
     Examples:
       gitcellar ratify 'vit-l/projectA#production' --for production --push
     """
-    reference, name = parse_reference(ref), parse_stage_name(stage)
-    outcome = claiming.decide(find_repository(context), reference, RATIFIED, name, options=options)
+    repository, name = find_repository(context), parse_stage_name(stage)
+    reference = read_reference(repository, ref)
+    outcome = claiming.decide(repository, reference, RATIFIED, name, options=options)
     report_act(outcome, options, as_json=as_json)
 
 
@@ -166,7 +169,8 @@ def claim(
         report=_digest_report(Path(report)) if report else None,
         metrics=dict(map(_parse_metric, metrics)),
     )
-    outcome = claiming.claim(find_repository(context), parse_reference(ref), name, statement, options=options)
+    repository = find_repository(context)
+    outcome = claiming.claim(repository, read_reference(repository, ref), name, statement, options=options)
     report_act(outcome, options, as_json=as_json)
 
 
@@ -186,7 +190,8 @@ def evaluate(context: click.Context, ref: str, stage: str, options: Options, as_
       gitcellar evaluate vit-l/projectA@1.2.3 production --push
       gitcellar evaluate 'vit-l/projectA#staging' production --dry-run
     """
-    repository, reference = find_repository(context), parse_reference(ref)
+    repository = find_repository(context)
+    reference = read_reference(repository, ref)
     found = []
     for each in run_gates(repository, reference, parse_stage_name(stage), options=options):
         found.append(each)
@@ -218,7 +223,8 @@ def claims(context: click.Context, ref: str, stage: str | None, remote: str, as_
       gitcellar claims vit-l/projectA@1.2.3
       gitcellar claims vit-l/projectA@latest --for production --json
     """
-    standing = claiming.read_standing(find_repository(context), parse_reference(ref), stage, remote=remote)
+    repository = find_repository(context)
+    standing = claiming.read_standing(repository, read_reference(repository, ref), stage, remote=remote)
     rows = [_claim_row(attested, fault) for attested, fault in standing.claims]
     if as_json:
         print_json(_claims_document(standing, rows))

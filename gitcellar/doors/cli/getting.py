@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from gitcellar.cellar.getting import get_checkpoint
+from gitcellar.cellar.reading import read_reference
 from gitcellar.cellar.rows import SCHEMA, GetDocument
 from gitcellar.core.names import ModelName
-from gitcellar.core.references import parse_reference
 from gitcellar.core.state import VersionState
 from gitcellar.doors.cli.options import as_json, find_source, from_repository, in_path, reference_argument
 from gitcellar.doors.cli.output import bar, human_size, print_json, print_line, say
@@ -34,9 +34,10 @@ def get(context: click.Context, ref: str, output: str | None, force: bool, repo:
       gitcellar get vit-l/base@latest -o base.safetensors
       gitcellar get 'vit-l/projectA#production' --repo https://example.com/cellar.git -o models/
     """
-    reference = parse_reference(ref)
+    source = find_source(context, repo)
+    reference = read_reference(source, ref)
     delivered = get_checkpoint(
-        find_source(context, repo),
+        source,
         reference,
         to=Path(context.obj, output) if output else Path(context.obj),
         replace=force,

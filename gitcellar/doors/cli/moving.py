@@ -43,7 +43,7 @@ def push(context: click.Context, models: tuple[str, ...], dry_run: bool, remote:
         moved = Moved(tuple(tag for parcel in parcels for tag in parcel.names), 0)
     else:
         moved = push_models(repository, remote, names)
-    document = MoveDocument(schema=SCHEMA, tags=list(moved.tags), checkpoints=moved.checkpoints)
+    document = MoveDocument(schema=SCHEMA, tags=list(moved.tags), tips=list(moved.tips), checkpoints=moved.checkpoints)
     _report(document, as_json, f"to {remote}", done="Would move" if dry_run else "Moved")
 
 
@@ -78,7 +78,7 @@ def fetch(context: click.Context, models: tuple[str, ...], checkpoints: bool, re
             if held.stages or held.version == state.latest
         }
         brought = fetch_checkpoints(repository, sorted(wanted))
-    document = MoveDocument(schema=SCHEMA, tags=list(moved.tags), checkpoints=brought)
+    document = MoveDocument(schema=SCHEMA, tags=list(moved.tags), tips=list(moved.tips), checkpoints=brought)
     _report(document, as_json, f"from {remote}", done="Moved")
 
 
@@ -88,8 +88,9 @@ def _report(document: MoveDocument, as_json: bool, where: str, *, done: str) -> 
         return
     for tag in document["tags"]:
         print_line(tag)
+    tips = f" and the tips of {len(document['tips'])} models" if document["tips"] else ""
     objects = f" and {document['checkpoints']} checkpoint objects" if document["checkpoints"] else ""
-    if document["tags"] or objects:
-        say(done, f"{len(document['tags'])} tags{objects} {where}")
+    if document["tags"] or tips or objects:
+        say(done, f"{len(document['tags'])} tags{tips}{objects} {where}")
     else:
         say("Nothing to do", f"everything is up to date {where}")

@@ -16,11 +16,11 @@ from gitcellar.cellar.contracts import diff_contracts
 from gitcellar.cellar.freezing import lift_freeze, write_freeze
 from gitcellar.cellar.gating import weigh_passage
 from gitcellar.cellar.policies import find_other_policies, find_policy_blobs, find_protected, read_policy_of
+from gitcellar.cellar.reading import read_reference
 from gitcellar.cellar.rows import SCHEMA
 from gitcellar.cellar.verdict_rows import ContractDocument, ExceptionRow, GateDocument, GateRow, PolicyDocument
 from gitcellar.core.errors import NO
 from gitcellar.core.names import parse_model_name
-from gitcellar.core.references import parse_reference
 from gitcellar.doors.cli.options import (
     as_json,
     as_plain,
@@ -63,7 +63,7 @@ def contract_diff(context: click.Context, old: str, new: str, repo: str | None, 
       gitcellar contract diff 'vit-l/projectA#production' 'vit-l/projectA#staging' --json
     """
     source = find_source(context, repo)
-    compared = diff_contracts(source, parse_reference(old), parse_reference(new))
+    compared = diff_contracts(source, read_reference(source, old), read_reference(source, new))
     differences = compared.differences
     breaks = any(difference.breaks for difference in differences)
     if as_json:
@@ -107,7 +107,8 @@ def gate(context: click.Context, ref: str, stage: str, remote: str, as_json: boo
       gitcellar gate vit-l/projectA@1.2.3 production
       gitcellar gate vit-l/projectA@latest staging --json
     """
-    found = weigh_passage(find_repository(context), parse_reference(ref), stage, remote=remote)
+    repository = find_repository(context)
+    found = weigh_passage(repository, read_reference(repository, ref), stage, remote=remote)
     lines = [
         (w.gate, _number(w.value), _number(w.limit), _number(w.margin), "yes" if w.met else "no") for w in found.gates
     ]

@@ -9,7 +9,7 @@ import click
 
 from gitcellar.cellar import reading, rows
 from gitcellar.core.names import parse_model_name
-from gitcellar.core.references import find_referenced, parse_reference
+from gitcellar.core.references import find_referenced
 from gitcellar.core.state import ModelState
 from gitcellar.doors.cli.options import find_source, optional_model, reader, reference_argument
 from gitcellar.doors.cli.output import (
@@ -141,8 +141,8 @@ def resolve(
       gitcellar resolve 'vit-l/projectA#production' --at 2026-03-01T12:00:00Z
       git checkout "$(gitcellar resolve vit-l/base@latest | cut -f2)"
     """
-    reference = parse_reference(ref)
     source = find_source(context, repo)
+    reference = reading.read_reference(source, ref)
     if at is None:
         state, held = reading.read_version(source, reference)
     else:
@@ -176,7 +176,8 @@ def describe(context: click.Context, ref: str, repo: str | None, as_json: bool, 
     from gitcellar.cellar.describing import read_description
     from gitcellar.doors.cli.describing import describe_document, describe_lines
 
-    description = read_description(find_source(context, repo), parse_reference(ref))
+    source = find_source(context, repo)
+    description = read_description(source, reading.read_reference(source, ref))
     document = describe_document(description)
     lines = describe_lines(document)
     width = max(len(label) for label, _ in lines)

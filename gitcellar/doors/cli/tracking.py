@@ -7,12 +7,11 @@ from typing import Any, Literal
 
 import click
 
-from gitcellar.cellar.reading import read_version
+from gitcellar.cellar.reading import read_reference, read_version
 from gitcellar.cellar.rows import SCHEMA, AddDocument, without_empty
 from gitcellar.cellar.tracking import Declaration, add_model, init_cellar
 from gitcellar.core.json_text import JsonError, parse_json
 from gitcellar.core.names import parse_model_name
-from gitcellar.core.references import parse_reference
 from gitcellar.doors.cli.options import as_json, find_repository, in_path, model_argument
 from gitcellar.doors.cli.output import print_json, print_line, say
 from gitcellar.store.git import GitRepository
@@ -120,7 +119,7 @@ def add(
 
 def _find_base(repository: GitRepository, text: str) -> str:
     """The one version that a REF means today, as an entry names it."""
-    reference = parse_reference(text)
+    reference = read_reference(repository, text)
     _, held = read_version(repository, reference)
     return f"{reference.model}@{held.version}"
 

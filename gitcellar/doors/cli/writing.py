@@ -10,7 +10,7 @@ from typing import Literal
 import click
 
 from gitcellar.cellar import claiming, writing
-from gitcellar.cellar.reading import read_state
+from gitcellar.cellar.reading import read_reference, read_state
 from gitcellar.cellar.rows import AffectedRow, RecallDocument
 from gitcellar.cellar.writing import Options
 from gitcellar.core.errors import NO, InvalidError
@@ -139,7 +139,8 @@ def archive(context: click.Context, ref: str, options: Options, as_json: bool) -
       gitcellar archive vit-l/projectA@1.2.3 --push -m "Replaced by 1.3.1."
       gitcellar archive 'vit-l/projectA#staging' --dry-run
     """
-    outcome = writing.assign(find_repository(context), parse_reference(ref), ARCHIVED, options=options)
+    repository = find_repository(context)
+    outcome = writing.assign(repository, read_reference(repository, ref), ARCHIVED, options=options)
     report_act(outcome, options, as_json=as_json)
 
 
@@ -211,10 +212,10 @@ def withdraw(context: click.Context, ref: str, options: Options, as_json: bool) 
       gitcellar withdraw vit-l/projectA@1.2.3 -m "Trained on data that had to be deleted."
       gitcellar withdraw vit-l/base@1.2 --push
     """
-    reference = parse_reference(ref)
+    repository = find_repository(context)
+    reference = read_reference(repository, ref)
     if reference.version is None:
         raise InvalidError(f"{ref!r} is not one version", hint=f"name it: gitcellar withdraw {reference.model}@VERSION")
-    repository = find_repository(context)
     outcome = writing.withdraw(repository, reference, options=options)
     report_act(outcome, options, as_json=as_json)
     say_withdrawn([read_state(repository, reference.model)])
@@ -248,8 +249,9 @@ def recall(
 
     if not options.message:
         raise click.UsageError("say why: --why TEXT")
+    repository = find_repository(context)
     found = recall_base(
-        find_repository(context), parse_reference(ref), cascade=cascade and not options.dry_run, options=options
+        repository, read_reference(repository, ref), cascade=cascade and not options.dry_run, options=options
     )
     affected: list[AffectedRow] = [
         {

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from gitcellar.core.events import BYPASSED, RATIFIED, Assigned, Claimed, Fact, Registered
-from gitcellar.policy.approvals import Tally, count_approvals, find_claim_fault, find_lacking
+from gitcellar.core.versions import Version
+from gitcellar.policy.approvals import Tally, count_approvals, find_claim_fault, find_lacking, is_own_approval
 from gitcellar.policy.change import Act, ProposedRef, ProposedTag
 from gitcellar.policy.people import NOBODY
 from gitcellar.policy.rules import Check, Rule, Violation
@@ -102,7 +103,8 @@ unsigned registration is therefore refused at once.
 
 What to do: sign the registration, as `gitcellar rule A001` says. A version that is registered already without a
 signature is withdrawn, and the same checkpoint is registered again, at a new commit and by somebody who signs:
-`gitcellar withdraw REF`, `git commit --allow-empty`, `gitcellar register MODEL --sign`.""",
+`gitcellar withdraw REF`, `git commit --allow-empty`, `gitcellar register MODEL --sign`. Where the work tree has the
+checkpoint of a newer version by now, commit the one of that version again first, or assign the newer version.""",
 )
 _KEY_HINT = "git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519.pub; have it listed in people:"
 
@@ -153,12 +155,22 @@ def check_author(act: Act) -> Iterable[Violation]:
         for proposed, _ in act.registrations:
             message = f"it {signer.fault}, and its author may not approve it for {stage}"
             yield A010.violation(act.tag_of(proposed), message, hint=signer.hint or _KEY_HINT)
-    for proposed, _, tally in _tallies(act):
+    for proposed, stage, tally in _tallies(act):
         if AUTHOR in tally.unknown:
-            version = act.state.at_commit.get(proposed.target)
-            anew = f"git commit --allow-empty -m 'Register {act.model} again' && gitcellar register {act.model} --sign"
-            hint = f"gitcellar withdraw {act.model}@{version} && {anew}"
+            hint = _find_way_in(act, act.state.at_commit[proposed.target], stage)
             yield A010.violation(act.tag_of(proposed), tally.unknown[AUTHOR], hint=hint)
+
+
+def _find_way_in(act: Act, version: Version, stage: str) -> str:
+    """What to do instead of assigning a version whose author is not known."""
+    model, latest = act.model, act.state.latest
+    again = f"gitcellar register {model} --sign"
+    steps = [] if version in act.state.withdrawn else [f"gitcellar withdraw {model}@{version}"]
+    if version == max(act.state.registrations):
+        return " && ".join([*steps, f"git commit --allow-empty -m 'Register {model} again'", again])
+    # The work tree has the checkpoint of a newer version, and L003 refuses to register that once more.
+    instead = f"gitcellar assign {model}@{latest} {stage}; or " if latest not in (None, version) else ""
+    return f"{instead}commit the checkpoint of {version} again, then: {' && '.join([*steps, again])}"
 
 
 def check_claims(act: Act) -> Iterable[Violation]:
@@ -171,7 +183,11 @@ def check_claims(act: Act) -> Iterable[Violation]:
         hearing = act.hearing(proposed.fact.version)
         fault = find_claim_fault(own, hearing) if own is not None else "cannot be read"
         if fault is not None:
-            yield A004.violation(tag, f"it {fault}", hint="gitcellar approve, reject and claim write what is asked for")
+            hint = "gitcellar approve, reject and claim write what is asked for"
+            if own is not None and is_own_approval(own, hearing):
+                approve = f"gitcellar approve {act.model}@{own.claim.version} --for {own.claim.about}"
+                hint = f"another person approves it: {approve}"
+            yield A004.violation(tag, f"it {fault}", hint=hint)
             continue
         kind, _, stage = proposed.fact.claim.partition(".")
         wanted = act.rules.stages[stage].approvals if kind == RATIFIED else None

@@ -6,7 +6,9 @@ May import core and the rest of policy but judge and config.
 from collections.abc import Iterable
 
 from gitcellar.core.contract import find_breaks
-from gitcellar.policy.change import Act
+from gitcellar.core.dtypes import KNOWN
+from gitcellar.core.errors import did_you_mean
+from gitcellar.policy.change import Act, Declaration
 from gitcellar.policy.rules import Check, Rule, Violation
 
 C001 = Rule(
@@ -36,6 +38,16 @@ C003 = Rule(
 nobody can tell whether the next version breaks it.
 
 What to do: write `contract:` in the manifest entry, with inputs and outputs.""",
+)
+C004 = Rule(
+    "C004",
+    "a contract names dtypes and columns that are known",
+    """A misspelled dtype, such as int33, is promised to applications until the next X. Any word may stand there, for a
+server may have names of its own; those of NumPy and ONNX (float32, bfloat16, int64, bool, complex64,
+string, …) are known. Where some of the `columns:` are inputs by name, the others are as well.
+
+What to do: mend the contract, or say `rules: {C004: off}` in gitcellar.yaml.""",
+    severity="warning",
 )
 
 
@@ -81,8 +93,29 @@ def check_present(act: Act) -> Iterable[Violation]:
             )
 
 
+def check_words(declared: Declaration) -> Iterable[Violation]:
+    contract = declared.contract
+    if contract is None:
+        return
+    for kind, tensors in (("inputs", contract.inputs), ("outputs", contract.outputs)):
+        for name, tensor in tensors.items():
+            if tensor.dtype not in KNOWN:
+                message = f"contract.{kind}.{name}.dtype: {tensor.dtype!r} is no known dtype"
+                yield _at(declared, message, hint=did_you_mean(tensor.dtype, KNOWN))
+    strange = [column for column in contract.columns if column not in contract.inputs]
+    # Without one that is, the table is a single input, and its columns are no inputs.
+    for column in strange if len(strange) < len(contract.columns) else ():
+        message = f"contract.columns: {column!r} is none of the inputs"
+        yield _at(declared, message, hint=did_you_mean(column, contract.inputs))
+
+
+def _at(declared: Declaration, message: str, *, hint: str | None) -> Violation:
+    return C004.violation(declared.model.text, message, hint=hint, file=declared.file, line=declared.line)
+
+
 ACT_CHECKS: tuple[Check[Act], ...] = (
     Check(C001, check_promise),
     Check(C002, check_raised),
     Check(C003, check_present),
 )
+DECLARATION_CHECKS: tuple[Check[Declaration], ...] = (Check(C004, check_words),)
