@@ -86,6 +86,7 @@ def _find_said(stream: str, text: str, row: Row) -> Iterator[str]:
     if is_markdown and (found := _MARKUP.search(_CODE.sub("", text))):
         yield f"Markdown acts: {_around(text, found.start())}"
     if "csv" in row.words and stream == "stdout":
+        csv.field_size_limit(len(text) + 1)
         cells = [cell for line in csv.reader(io.StringIO(text)) for cell in line]
         yield from (
             f"a spreadsheet acts: {cell[:60]!r}" for cell in cells if cell.startswith(("=", "+", "-", "@", "\t"))

@@ -59,6 +59,7 @@ def _listed(entries: object, *, raw: str | None = None) -> Make:
             file = store / "files/md5" / name[:2] / f"{name[2:]}.dir"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content)
+            file.chmod(0o444)  # as DVC keeps it, which would see to that on reading
         place.land({FILE: track(content, md5=f"{name}.dir", nfiles="1")}, content=None)
 
     return make
