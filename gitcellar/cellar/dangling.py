@@ -21,11 +21,15 @@ class Shadow(NamedTuple):
 
 
 class Dangling(NamedTuple):
-    """A ref that names, or follows, an event that is gone. `model` is None for a tag that is not the registry's."""
+    """A ref that names, or follows, an event that is gone. `model` is None for a tag that is not the registry's.
+
+    Where the ref's own object is `lost`, git reads no tag of the model until the ref is gone.
+    """
 
     ref: str
     model: str | None
     message: str
+    lost: bool = False
 
 
 def find_shadows(repository: GitRepository, remote: str) -> Iterator[Shadow]:
@@ -45,7 +49,7 @@ def find_dangling(repository: GitRepository) -> Iterator[Dangling]:
     there = repository.check_objects(name for object_id in tags.values() for name in (object_id, f"{object_id}^{{}}"))
     whole = {tag for tag, object_id in tags.items() if object_id in there and f"{object_id}^{{}}" in there}
     for tag in sorted(tags.keys() - whole):
-        yield Dangling(tag, _find_model(tag), "its object, or what that points at, is not here")
+        yield Dangling(tag, _find_model(tag), "its object, or what that points at, is not here", lost=True)
     held = {tags[tag] for tag in whole}
     read = repository.read_objects({tag: tags[tag] for tag in whole if find_tag_name(tag)}, kind="tag")
     objects = {tag: found for tag, content in read.items() if (found := find_tag_object(content)) is not None}

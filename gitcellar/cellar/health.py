@@ -218,11 +218,14 @@ def _examine_shadows(repository: GitRepository, remote: str) -> Iterator[Finding
 
 
 def _examine_chain(repository: GitRepository) -> Iterator[Finding]:
-    for ref, model, message in find_dangling(repository):
-        hint = "git fetch --tags --force brings what a remote has"
-        if model is not None:
-            hint = f"gitcellar fetch {model} brings back what was pushed; gitcellar undo {model} drops what never was"
-        yield Finding("chain", "error", f"{ref}: {message}", hint)
+    for found in find_dangling(repository):
+        fetch = f"gitcellar fetch {found.model}" if found.model else "git fetch --tags"
+        hint = f"{fetch} brings back what was pushed"
+        if found.lost:
+            hint = f"git update-ref -d 'refs/tags/{found.ref}' && {fetch} brings back what was pushed"
+        elif found.model is not None:
+            hint = f"{hint}; gitcellar undo {found.model} drops what never was"
+        yield Finding("chain", "error", f"{found.ref}: {found.message}", hint)
 
 
 def _examine_hooks(repository: GitRepository) -> Iterator[Finding]:

@@ -626,6 +626,19 @@ def test_a_tag_whose_object_is_gone_is_told(guarded: Bench) -> None:
     ]
 
 
+def test_the_hint_for_a_tag_whose_object_is_gone_brings_it_back(guarded: Bench) -> None:
+    lost = guarded.git("rev-parse", "refs/tags/vit-l/base@1.0")
+    (guarded.work / ".git/objects" / lost[:2] / lost[2:]).unlink()
+    hint = next(hint for _, message, hint in told(guarded, "chain") if message.startswith("vit-l/base@1.0"))
+    assert hint == (
+        "git update-ref -d 'refs/tags/vit-l/base@1.0' && gitcellar fetch vit-l/base brings back what was pushed"
+    )
+    guarded.git("update-ref", "-d", "refs/tags/vit-l/base@1.0")
+    assert guarded.gitcellar("fetch", "vit-l/base").status == 0
+    assert told(guarded, "chain") == []
+    assert guarded.git("rev-parse", "refs/tags/vit-l/base@1.0") == lost
+
+
 def test_an_event_that_follows_a_tag_which_is_gone_is_told(guarded: Bench) -> None:
     guarded.declare("vit-l/base", "base 2")
     guarded.register("vit-l/base")
