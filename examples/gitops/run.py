@@ -110,6 +110,7 @@ class Site:
         self.start(
             *("agent", GITCELLAR, "agent", "--repo", self.url, "--stage", "production", "--model", MODEL),
             *("--into", "served", "--check", health, "--within", "2s", "--report", "status", "--site", "demo", *every),
+            *("--measure-every", "1s"),
         )
 
     @property
@@ -206,6 +207,7 @@ def main() -> None:
         fail(site)
         lose_the_hook(site)
         tamper(site)
+        rot(site)
         lose_the_server(site)
         withdraw(site)
         protect(site)
@@ -313,6 +315,16 @@ def tamper(site: Site) -> None:
     site.show_log("agent", "Serving: ", since)
     assert site.ask() == wanted
     wait_for("the deploy branch", lambda: site.deployed() == "0.4")
+
+
+def rot(site: Site) -> None:
+    """The disk of the serving machine, or somebody on it, changes what is served."""
+    site.say("The weights change on the serving machine's disk: the agent measures them, and fetches them anew.")
+    (served,) = (site.folder / f"served/{MODEL}/production/current").resolve().glob("*.safetensors")
+    since, wanted = site.log_end("agent"), site.digest_of("0.4")
+    _replace(served, bytes(reversed(served.read_bytes())))
+    site.show_log("agent", "Mended: ", since)
+    assert site.ask() == wanted
 
 
 def lose_the_server(site: Site) -> None:
