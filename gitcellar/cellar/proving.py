@@ -16,7 +16,7 @@ from gitcellar.core.chain import read_links, walk_back
 from gitcellar.core.errors import NotFoundError
 from gitcellar.core.events import Event
 from gitcellar.core.names import ModelName, find_model_name
-from gitcellar.core.proof import Code, Evidence, Suspicion, find_registrations, find_suspicions
+from gitcellar.core.proof import BY_POLICY, Code, Evidence, Suspicion, find_registrations, find_suspicions
 from gitcellar.core.state import replay_events
 from gitcellar.core.tag_objects import TagObject, find_tag_object
 from gitcellar.core.tags import find_tag_name, model_patterns, tip_ref
@@ -44,6 +44,11 @@ class Proof:
     def ok(self) -> bool:
         """Whether nothing is worse than a warning."""
         return not any(suspicion.grave for _, suspicion in self.suspicions)
+
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether history was changed, and not only judged by a policy that it breaks."""
+        return any(suspicion.grave and suspicion.code not in BY_POLICY for _, suspicion in self.suspicions)
 
 
 def verify(

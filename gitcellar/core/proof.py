@@ -34,6 +34,8 @@ Code = Literal[
     "unchained",
     "no-tip",
 ]
+# What the present policy says of events that are as they were written. All other codes tell of a rewriting.
+BY_POLICY: frozenset[Code] = frozenset({"unsigned", "no-right", "unsigned-tail", "unchained"})
 
 
 @dataclass(frozen=True, slots=True)

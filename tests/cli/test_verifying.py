@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.asking import ask
 from tests.support.cellars import Bench, tag
-from tests.support.people import public_key
+from tests.support.people import public_key, write_policy
 from tests.support.processes import git, run
 
 TIP = "refs/gitcellar/vit-l/base@tip"
@@ -241,3 +241,14 @@ def test_where_the_remote_has_no_tip_either_a_clone_says_what_the_url_says(lived
     assert "no-tip" in here.err
     git(plain.work, "remote", "set-url", "origin", str(lived.folder / "gone.git"))
     assert ask(plain.work, "verify").status == 4
+
+
+def test_what_a_later_policy_does_not_allow_is_not_called_rewritten(lived: Bench) -> None:
+    write_policy(lived, f"signed: required\npeople:\n  dee@example.com: {{keys: [{public_key(lived, 'dee')}]}}\n")
+    done = lived.gitcellar("verify", "--repo", lived.url)
+    *_, verdict, hint = done.err.splitlines()
+    assert (done.status, verdict) == (
+        1,
+        "Verified: 6 events of 2 models: nothing was rewritten, but some events break the policy",
+    )
+    assert hint == "Hint: for events from before a rule, write an entry below exceptions: in gitcellar.yaml"

@@ -10,6 +10,7 @@ import click
 
 from gitcellar.cellar.auditing import Audit, list_broken, list_excepted
 from gitcellar.cellar.auditing import audit as read_audit
+from gitcellar.cellar.proving import Proof
 from gitcellar.cellar.proving import verify as read_proof
 from gitcellar.cellar.rows import SCHEMA, event_row
 from gitcellar.cellar.staleness import Limits, find_stale
@@ -150,9 +151,16 @@ def verify(
     else:
         for row in rows:
             say("Warning" if row["level"] == "warning" else "Suspect", f"{row['code']} {row['tag']}: {row['message']}")
-        whole = "nothing was rewritten" if proof.ok else "history was rewritten"
-        say("Verified", f"{proof.events} events of {len(proof.models)} models: {whole}")
+        say("Verified", f"{proof.events} events of {len(proof.models)} models: {_sum_up(proof)}")
+        if not proof.ok and not proof.is_rewritten:
+            say("Hint", "for events from before a rule, write an entry below exceptions: in gitcellar.yaml")
     context.exit(0 if proof.ok else NO)
+
+
+def _sum_up(proof: Proof) -> str:
+    if proof.ok:
+        return "nothing was rewritten"
+    return "history was rewritten" if proof.is_rewritten else "nothing was rewritten, but some events break the policy"
 
 
 @click.command()
